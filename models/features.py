@@ -1,0 +1,317 @@
+"""Features: hashed character n-grams, words and word pairs, lexicon topics, and the encoder's vector.
+
+Everything is computed for a batch at once on flat arrays. Each sparse feature remembers where in its text it
+stood, so a decision can be traced back to words exactly.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from models.encoder import StaticEncoder, TokenIds
+from nlp.lexicon import LexiconEntry
+from nlp.records import PreparedMessage
+from nlp.segmenter import Segmenter
+
+Floats = NDArray[np.float32]
+Counts = NDArray[np.int64]
+
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_BREAK = 0
+_PLACEHOLDER = re.compile(r"<[\u4e00-\u9fff]{2,4}>")
+_DIGIT = ord("0")
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureConfig:
+    """What is counted: `longest` characters an n-gram at most, hashed into 2**`bucket_bits` buckets."""
+
+    longest: int = 4
+    bucket_bits: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """Where each sparse feature stood: text, bucket, first position in the joined text, characters covered."""
+
+    rows: NDArray[np.int64]
+    buckets: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBatch:
+    """The features of `n_texts` texts.
+
+    `dense` is (n_texts, dense_width). `text_starts` (n_texts) and `word_starts` (n_words) are first positions
+    in the joined text of `n_characters` characters.
+    """
+
+    n_texts: int
+    occurrences: Occurrences
+    dense: Floats
+    tokens: TokenIds
+    words: tuple[str, ...]
+    word_starts: NDArray[np.int64]
+    text_starts: NDArray[np.int64]
+    n_characters: int
+    lexicon_words: NDArray[np.int64]
+    lexicon_weights: Floats
+
+    def take(self, kept: NDArray[np.bool_]) -> FeatureBatch:
+        """The batch of the texts marked in `kept` (n_texts), in order; positions stay as they are."""
+        row = np.cumsum(kept) - 1
+        tokens = self.tokens
+        kept_words = kept[tokens.texts]
+        word = np.cumsum(kept_words) - 1
+        kept_ids = kept_words[tokens.words]
+        kept_grams = kept[self.occurrences.rows]
+        kept_hits = kept_words[self.lexicon_words]
+        grams = self.occurrences
+        return FeatureBatch(
+            int(kept.sum()),
+            Occurrences(
+                row[grams.rows[kept_grams]],
+                grams.buckets[kept_grams],
+                grams.starts[kept_grams],
+                grams.lengths[kept_grams],
+            ),
+            self.dense[kept],
+            TokenIds(
+                tokens.ids[kept_ids],
+                word[tokens.words[kept_ids]].astype(np.int32),
+                row[tokens.texts[kept_words]].astype(np.int32),
+                int(kept.sum()),
+            ),
+            tuple(compress(self.words, kept_words)),
+            self.word_starts[kept_words],
+            self.text_starts[kept],
+            self.n_characters,
+            word[self.lexicon_words[kept_hits]],
+            self.lexicon_weights[kept_hits],
+        )
+
+
+@lru_cache(maxsize=1)
+def _character_table() -> NDArray[np.uint32]:
+    """What each code point of the basic plane counts as: lower case, any digit as 0, punctuation as a break."""
+    table = np.zeros(0x10000, np.uint32)
+    for code in range(0x10000):
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category.startswith("N"):
+            table[code] = _DIGIT
+        elif category.startswith(("L", "M")):
+            table[code] = ord(character.lower()[0])
+    return table
+
+
+def _hidden(match: re.Match[str]) -> str:
+    return "\ufffc" * len(match[0])
+
+
+def _mixed(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
+    mixed = hashes ^ (hashes >> np.uint64(29))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    buckets: NDArray[np.int64] = (mixed >> np.uint64(64 - bits)).astype(np.int64)
+    return buckets
+
+
+class FeatureExtractor:
+    """Turns prepared messages into feature batches."""
+
+    def __init__(
+        self,
+        encoder: StaticEncoder,
+        segmenter: Segmenter,
+        lexicon: Sequence[LexiconEntry],
+        domains: Sequence[str],
+        topics: Sequence[tuple[str, str]],
+        sources: Sequence[str],
+        config: FeatureConfig | None = None,
+    ) -> None:
+        """`topics` are (domain, topic) pairs; the dense block is encoder | domains | topics | sources | length."""
+        self.config = config or FeatureConfig()
+        self.encoder = encoder
+        self._segmenter = segmenter
+        self._sources = {source: number for number, source in enumerate(sources)}
+        self._n_domains, self._n_topics = len(domains), len(topics)
+        domain_numbers = {domain: number for number, domain in enumerate(domains)}
+        topic_numbers = {pair: number for number, pair in enumerate(topics)}
+        self._terms: dict[str, int] = {}
+        table = np.zeros((len(lexicon), self._n_domains + self._n_topics), np.float32)
+        for entry in lexicon:
+            row = self._terms.setdefault(entry.term, len(self._terms))
+            for domain in entry.domains:
+                if domain in domain_numbers:
+                    table[row, domain_numbers[domain]] = max(table[row, domain_numbers[domain]], entry.weight)
+                if (domain, entry.topic) in topic_numbers:
+                    table[row, self._n_domains + topic_numbers[domain, entry.topic]] = entry.weight
+        self.lexicon_table = table[: len(self._terms)]
+
+    @property
+    def dense_width(self) -> int:
+        """Numbers in the dense block of a text."""
+        return self.encoder.width + self._n_domains + self._n_topics + len(self._sources) + 1
+
+    @property
+    def lexicon_block(self) -> slice:
+        """Where the lexicon's part of the dense block lies."""
+        return slice(self.encoder.width, self.encoder.width + self._n_domains + self._n_topics)
+
+    def extract(self, messages: Sequence[PreparedMessage]) -> FeatureBatch:
+        """Features of a batch of prepared messages."""
+        texts = [_PLACEHOLDER.sub(_hidden, message.text) for message in messages]
+        words = self._segmenter.cut_batch(texts)
+        tokens = self.encoder.look_up(words)
+        lengths = np.fromiter((len(text) for text in texts), np.int64, len(texts))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        flat = tuple(word for of_text in words for word in of_text)
+        word_lengths = np.fromiter((len(word) for word in flat), np.int64, len(flat))
+        word_starts = np.concatenate([[0], np.cumsum(word_lengths)])[:-1] if len(flat) else np.zeros(0, np.int64)
+        lexicon_words, lexicon_rows = self._lexicon_hits(flat)
+        occurrences = _joined(
+            self._character_grams("".join(texts), offsets),
+            self._word_grams(tokens, word_starts, word_lengths),
+        )
+        dense = np.zeros((len(texts), self.dense_width), np.float32)
+        dense[:, : self.encoder.width] = self.encoder.encode_ids(tokens)
+        hits = np.zeros((len(texts), self._n_domains + self._n_topics), np.float32)
+        np.add.at(hits, tokens.texts[lexicon_words], self.lexicon_table[lexicon_rows])
+        scale = 1.0 / (2.0 + hits[:, : self._n_domains].sum(axis=1, keepdims=True))
+        dense[:, self.lexicon_block] = hits * scale
+        first_source = self.lexicon_block.stop
+        for row, message in enumerate(messages):
+            if message.source in self._sources:
+                dense[row, first_source + self._sources[message.source]] = 1.0
+        dense[:, -1] = np.log1p(lengths) / 6.0
+        weights: Floats = self.lexicon_table[lexicon_rows] * scale[tokens.texts[lexicon_words]]
+        return FeatureBatch(
+            len(texts),
+            occurrences,
+            dense,
+            tokens,
+            flat,
+            word_starts,
+            offsets[:-1],
+            int(offsets[-1]),
+            lexicon_words,
+            weights,
+        )
+
+    def _lexicon_hits(self, words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        get = self._terms.get
+        hits = [(number, row) for number, word in enumerate(words) if (row := get(word)) is not None]
+        pairs = np.asarray(hits, np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def _character_grams(self, joined: str, offsets: NDArray[np.int64]) -> Occurrences:
+        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+        table = _character_table()
+        codes = np.where(codes < len(table), table[np.minimum(codes, len(table) - 1)], 0xFFFD).astype(np.uint64)
+        rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        found: list[Occurrences] = []
+        hashes = np.zeros(len(codes), np.uint64)
+        alive = np.ones(len(codes), bool)
+        for length in range(1, self.config.longest + 1):
+            size = len(codes) - length + 1
+            if size <= 0:
+                break
+            last = codes[length - 1 :]
+            hashes = (hashes[:size] + last + np.uint64(length)) * _MULTIPLIER
+            alive = alive[:size] & (last != _BREAK) & (rows[length - 1 :] == rows[:size])
+            starts = np.flatnonzero(alive)
+            found.append(
+                Occurrences(
+                    rows[starts],
+                    _mixed(hashes[starts], self.config.bucket_bits),
+                    starts,
+                    np.full(len(starts), length, np.int64),
+                )
+            )
+        return _joined(*found)
+
+    def _word_grams(self, tokens: TokenIds, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Occurrences:
+        ids = np.zeros(len(starts), np.uint64)
+        whole = np.ones(len(tokens.words), bool)
+        if len(tokens.words) > 1:
+            same = tokens.words[1:] == tokens.words[:-1]
+            whole[1:] &= ~same
+            whole[:-1] &= ~same
+        ids[tokens.words[whole]] = tokens.ids[whole].astype(np.uint64) + np.uint64(1)
+        known = np.flatnonzero(ids)
+        single = (ids[known] + np.uint64(1 << 40)) * _MULTIPLIER
+        pairs = known[:-1][(np.diff(known) == 1) & (tokens.texts[known[1:]] == tokens.texts[known[:-1]])]
+        double = ((ids[pairs] + np.uint64(1 << 41)) * _MULTIPLIER + ids[pairs + 1]) * _MULTIPLIER
+        bits = self.config.bucket_bits
+        return _joined(
+            Occurrences(tokens.texts[known].astype(np.int64), _mixed(single, bits), starts[known], lengths[known]),
+            Occurrences(
+                tokens.texts[pairs].astype(np.int64),
+                _mixed(double, bits),
+                starts[pairs],
+                lengths[pairs] + lengths[pairs + 1],
+            ),
+        )
+
+
+def _joined(*parts: Occurrences) -> Occurrences:
+    if not parts:
+        empty = np.zeros(0, np.int64)
+        return Occurrences(empty, empty, empty, empty)
+    return Occurrences(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.buckets for part in parts]),
+        np.concatenate([part.starts for part in parts]),
+        np.concatenate([part.lengths for part in parts]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """Which buckets a model knows: `columns` (2**bucket_bits) gives the column of a bucket or -1.
+
+    `idf` (n_columns) weighs a column's rarity.
+    """
+
+    columns: NDArray[np.int32]
+    idf: Floats
+
+    @property
+    def n_columns(self) -> int:
+        """Columns the model knows."""
+        return len(self.idf)
+
+    def matrix(self, occurrences: Occurrences, n_texts: int) -> sparse.csr_matrix:
+        """Presence × idf, rows of unit length: (n_texts, n_columns)."""
+        columns = self.columns[occurrences.buckets]
+        known = columns >= 0
+        keys = np.unique(occurrences.rows[known] * self.n_columns + columns[known])
+        rows, kept = np.divmod(keys, self.n_columns) if self.n_columns else (keys, keys)
+        values = self.idf[kept]
+        indptr = np.searchsorted(rows, np.arange(n_texts + 1))
+        matrix = sparse.csr_matrix((values, kept, indptr), shape=(n_texts, self.n_columns))
+        norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+        matrix.data /= np.repeat(np.maximum(norms, 1e-9), np.diff(indptr))
+        return matrix
+
+    @classmethod
+    def learn(cls, occurrences: Occurrences, n_texts: int, bucket_bits: int, at_least: int = 2) -> ColumnMap:
+        """Keep the buckets that stand in `at_least` texts; idf as in scikit-learn (smooth)."""
+        keys = np.unique(occurrences.rows * (1 << bucket_bits) + occurrences.buckets)
+        frequency = np.bincount(keys & ((1 << bucket_bits) - 1), minlength=1 << bucket_bits)
+        kept = np.flatnonzero(frequency >= at_least)
+        columns = np.full(1 << bucket_bits, -1, np.int32)
+        columns[kept] = np.arange(len(kept), dtype=np.int32)
+        idf = np.log((1 + n_texts) / (1 + frequency[kept])) + 1
+        return cls(columns, idf.astype(np.float32))

@@ -1,0 +1,89 @@
+"""Linear heads over sparse and dense features, one column block a head, all in one product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.features import ColumnMap, FeatureBatch
+
+Floats = NDArray[np.float32]
+
+DOMAIN, SECONDARY, TIER, URGENCY = "domain", "secondary", "tier", "urgency"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One decision: its labels, its columns of the joint weights, and how its scores become answers.
+
+    `exclusive` heads give a softmax over `labels`, others one sigmoid a label. `temperature` divides the
+    scores (Guo et al. 2017, "On calibration of modern neural networks"). `thresholds` are named probabilities.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    start: int
+    exclusive: bool
+    temperature: float = 1.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> slice:
+        """This head's columns of the joint scores."""
+        return slice(self.start, self.start + len(self.labels))
+
+    def probabilities(self, scores: Floats) -> Floats:
+        """Calibrated probabilities (n_texts, n_labels) from the joint scores (n_texts, n_outputs)."""
+        return probabilities(scores[:, self.columns], self.temperature, exclusive=self.exclusive)
+
+
+def probabilities(scores: Floats, temperature: float, *, exclusive: bool) -> Floats:
+    """Softmax over the last axis or elementwise sigmoid of `scores` / `temperature`."""
+    scaled = scores / np.float32(temperature)
+    if not exclusive:
+        sigmoid: Floats = (0.5 * (1.0 + np.tanh(0.5 * scaled))).astype(np.float32)
+        return sigmoid
+    scaled = scaled - scaled.max(axis=-1, keepdims=True, initial=-1e9)
+    exponent = np.exp(scaled)
+    softmax: Floats = exponent / exponent.sum(axis=-1, keepdims=True)
+    return softmax
+
+
+@dataclass(frozen=True, slots=True)
+class LinearHeads:
+    """Joint weights of every head.
+
+    `sparse_weights` is (n_columns, n_outputs), `dense_weights` (dense_width, n_outputs), `bias` (n_outputs).
+    """
+
+    heads: tuple[Head, ...]
+    columns: ColumnMap
+    sparse_weights: Floats
+    dense_weights: Floats
+    bias: Floats
+
+    def head(self, name: str) -> Head | None:
+        """The head of that name, or None where the taxonomy has no such decision."""
+        return next((head for head in self.heads if head.name == name), None)
+
+    def scores(self, batch: FeatureBatch) -> Floats:
+        """Scores (n_texts, n_outputs) before calibration."""
+        matrix = self.columns.matrix(batch.occurrences, batch.n_texts)
+        scores: Floats = np.asarray(
+            matrix @ self.sparse_weights + batch.dense @ self.dense_weights + self.bias, np.float32
+        )
+        return scores
+
+
+def lay_out(decisions: Sequence[tuple[str, Sequence[str], bool]]) -> tuple[Head, ...]:
+    """Heads side by side from (name, labels, exclusive) triples; decisions without labels are left out."""
+    heads: list[Head] = []
+    start = 0
+    for name, labels, exclusive in decisions:
+        if labels:
+            heads.append(Head(name, tuple(labels), start, exclusive))
+            start += len(labels)
+    return tuple(heads)

@@ -1,0 +1,225 @@
+"""The identifier: messages in, needs out, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import Artifact, pack_arrays, read_artifact
+from models.decisions import Decisions, decide
+from models.encoder import StaticEncoder
+from models.explanation import attribute
+from models.features import ColumnMap, FeatureBatch, FeatureConfig, FeatureExtractor
+from models.heads import DOMAIN, SECONDARY, TIER, Head, LinearHeads
+from models.records import Evidence, Identification, Need
+from models.reference import resolve
+from nlp.lexicon import LexiconEntry, parse_lexicon
+from nlp.preparing import Preparer
+from nlp.records import Message, PreparedMessage
+from nlp.segmenter import Segmenter
+from nlp.taxonomy import Taxonomy
+
+_EVIDENCE_WORDS = 5
+_MOST_NEEDS = 4
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a model knows beside its weights: taxonomy, lexicon and encoder, with their files' bytes."""
+
+    taxonomy: Taxonomy
+    lexicon: tuple[LexiconEntry, ...]
+    encoder: StaticEncoder
+    files: Mapping[str, bytes] = field(repr=False)
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact) -> Knowledge:
+        """The knowledge an artifact carries."""
+        arrays = artifact.arrays("encoder.safetensors")
+        vocabulary = artifact.text("vocabulary.txt").splitlines()
+        names = ("taxonomy.yaml", "lexicon.tsv", "encoder.safetensors", "vocabulary.txt")
+        return cls(
+            Taxonomy.from_bytes(artifact.files["taxonomy.yaml"]),
+            parse_lexicon(artifact.text("lexicon.tsv")),
+            StaticEncoder(vocabulary, arrays["codes"], arrays["scales"]),
+            {name: artifact.files[name] for name in names},
+        )
+
+    @classmethod
+    def assemble(cls, taxonomy: bytes, lexicon: bytes, encoder: StaticEncoder) -> Knowledge:
+        """Knowledge from the bytes of a taxonomy and a lexicon file and an encoder."""
+        files = {
+            "taxonomy.yaml": taxonomy,
+            "lexicon.tsv": lexicon,
+            "encoder.safetensors": pack_arrays({"codes": encoder.codes, "scales": encoder.scales}),
+            "vocabulary.txt": "".join(f"{word}\n" for word in encoder.vocabulary).encode(),
+        }
+        return cls(Taxonomy.from_bytes(taxonomy), parse_lexicon(lexicon.decode("utf-8")), encoder, files)
+
+    def extractor(self, config: FeatureConfig | None = None) -> FeatureExtractor:
+        """A feature extractor over this knowledge."""
+        taxonomy = self.taxonomy
+        return FeatureExtractor(
+            self.encoder,
+            Segmenter(entry.term for entry in self.lexicon),
+            self.lexicon,
+            taxonomy.domain_ids,
+            [(domain, topic) for domain, topics in taxonomy.topic_ids.items() for topic in topics],
+            taxonomy.source_ids,
+            config,
+        )
+
+
+class Identifier:
+    """Finds the needs in messages.
+
+    >>> Identifier.load("default").identify([Message("楼道灯坏了半个月没人修")])[0].domain  # doctest: +SKIP
+    """
+
+    def __init__(self, knowledge: Knowledge, extractor: FeatureExtractor, heads: LinearHeads, version: str) -> None:
+        self.taxonomy = knowledge.taxonomy
+        self.encoder = knowledge.encoder
+        self.version = version
+        self.knowledge = knowledge
+        self._preparer = Preparer(knowledge.taxonomy)
+        self._extractor = extractor
+        self._heads = heads
+
+    @classmethod
+    def load(cls, reference: str | Path | None = None) -> Identifier:
+        """The identifier a model reference names, verified.
+
+        Raises FileNotFoundError or ArtifactError.
+        """
+        artifact = read_artifact(resolve(reference))
+        knowledge = Knowledge.from_artifact(artifact)
+        settings = artifact.json("heads.json")
+        arrays = artifact.arrays("heads.safetensors")
+        config = FeatureConfig(**settings["features"])
+        columns = np.full(1 << config.bucket_bits, -1, np.int32)
+        columns[arrays["buckets"]] = np.arange(len(arrays["buckets"]), dtype=np.int32)
+        heads = LinearHeads(
+            tuple(Head(**{**head, "labels": tuple(head["labels"])}) for head in settings["heads"]),
+            ColumnMap(columns, arrays["idf"]),
+            arrays["sparse_weights"].astype(np.float32),
+            arrays["dense_weights"],
+            arrays["bias"],
+        )
+        return cls(knowledge, knowledge.extractor(config), heads, artifact.version)
+
+    def prepare(self, messages: Sequence[Message]) -> list[PreparedMessage]:
+        """The messages cleaned, masked and split."""
+        return self._preparer.prepare(messages)
+
+    def identify(self, messages: Sequence[Message]) -> list[Identification]:
+        """One identification per message, in order."""
+        return self.identify_prepared(self.prepare(messages))
+
+    def identify_prepared(self, prepared: Sequence[PreparedMessage]) -> list[Identification]:
+        """One identification per prepared message, in order."""
+        if not prepared:
+            return []
+        batch = self._extractor.extract(prepared)
+        decisions = decide(self._heads, self._heads.scores(batch), self.taxonomy)
+        empty = np.fromiter((not message.text for message in prepared), bool, len(prepared))
+        decisions = decisions.with_nothing_said(empty, self.taxonomy)
+        primary = self._explain(batch, DOMAIN, decisions.domain)
+        found = self._secondary_needs(prepared, batch, decisions)
+        return [
+            self._assemble(message, row, decisions, primary[row], found.get(row, []))
+            for row, message in enumerate(prepared)
+        ]
+
+    def _explain(self, batch: FeatureBatch, name: str, labels: NDArray[np.int64]) -> list[_Told]:
+        head = self._heads.head(name)
+        assert head is not None
+        shares = attribute(self._heads, head, self.encoder, self._extractor.lexicon_block, batch, labels).words
+        borders = np.searchsorted(batch.tokens.texts, np.arange(batch.n_texts + 1))
+        return [
+            _Told(batch.words[a:b], batch.word_starts[a:b] - start, shares[a:b])
+            for a, b, start in zip(borders[:-1], borders[1:], batch.text_starts, strict=True)
+        ]
+
+    def _secondary_needs(
+        self, prepared: Sequence[PreparedMessage], batch: FeatureBatch, decisions: Decisions
+    ) -> dict[int, list[Need]]:
+        head = self._heads.head(SECONDARY)
+        needs: dict[int, list[Need]] = {}
+        if head is None:
+            return needs
+        scores = np.where(decisions.secondary, decisions.secondary_confidence, 0.0)
+        for _ in range(_MOST_NEEDS - 1):
+            labels = scores.argmax(axis=1)
+            kept = scores[np.arange(len(scores)), labels] > 0.0
+            if not kept.any():
+                break
+            rows, labels = np.flatnonzero(kept), labels[kept]
+            told = self._explain(batch.take(kept), SECONDARY, labels)
+            texts = [one.best_segment(prepared[row]) for one, row in zip(told, rows, strict=True)]
+            tiers = self._tiers([replace(prepared[row], text=text) for row, text in zip(rows, texts, strict=True)])
+            for k, (row, label) in enumerate(zip(rows.tolist(), labels.tolist(), strict=True)):
+                confidence = float(scores[row, label])
+                need = Need(head.labels[label], tiers[k], confidence, texts[k], told[k].evidence())
+                needs.setdefault(row, []).append(need)
+            scores[rows, labels] = 0.0
+        return needs
+
+    def _tiers(self, prepared: Sequence[PreparedMessage]) -> list[str | None]:
+        head = self._heads.head(TIER)
+        if head is None:
+            return [None] * len(prepared)
+        scores = self._heads.scores(self._extractor.extract(prepared))
+        return [head.labels[number] for number in head.probabilities(scores).argmax(axis=1)]
+
+    def _assemble(
+        self, message: PreparedMessage, row: int, decisions: Decisions, told: _Told, more: list[Need]
+    ) -> Identification:
+        domain = decisions.domain_labels[decisions.domain[row]]
+        confidence = float(decisions.confidence[row])
+        evidence = told.evidence()
+        needs: tuple[Need, ...] = ()
+        tier = None
+        if domain != self.taxonomy.none_id:
+            tier = decisions.tier[row]
+            text = told.best_segment(message) if more else message.text
+            needs = (Need(domain, tier, confidence, text, evidence), *more)
+        return Identification(
+            prepared=message,
+            domain=domain,
+            confidence=confidence,
+            tier=tier,
+            urgency=decisions.urgency[row],
+            review=bool(decisions.review[row]),
+            needs=needs,
+            evidence=evidence,
+            model=self.version,
+            taxonomy=self.taxonomy.version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The words of one text, where they start in it, and their shares of one label."""
+
+    words: tuple[str, ...]
+    starts: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        sums: dict[str, float] = {}
+        for word, share in zip(self.words, self.shares.tolist(), strict=True):
+            if share and any(character.isalnum() for character in word):
+                sums[word] = sums.get(word, 0.0) + share
+        best = sorted((pair for pair in sums.items() if pair[1] > 0), key=lambda pair: (-pair[1], pair[0]))
+        return tuple(Evidence(word, round(share, 4)) for word, share in best[:_EVIDENCE_WORDS])
+
+    def best_segment(self, message: PreparedMessage) -> str:
+        segments = message.segments
+        if len(segments) < 2 or not len(self.starts):
+            return message.text
+        owner = np.searchsorted([segment.start for segment in segments], self.starts, side="right") - 1
+        sums = np.bincount(np.maximum(owner, 0), self.shares, len(segments))
+        return segments[int(sums.argmax())].text.strip()

@@ -1,0 +1,1 @@
+"""What is known: records, taxonomy, cleaning, masking, splitting and segmentation of messages."""

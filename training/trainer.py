@@ -1,0 +1,258 @@
+"""Training: labelled messages to an artifact, the same bytes for the same inputs on one machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from models.artifact import pack_arrays, pack_json
+from models.calibration import (
+    fit_sigmoid_temperature,
+    fit_temperature,
+    threshold_for_accuracy,
+    threshold_for_f,
+)
+from models.decisions import PRESENT, REVIEW, at_least_this_pressing
+from models.features import ColumnMap, FeatureBatch, FeatureConfig
+from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, lay_out
+from models.identifier import Knowledge
+from nlp.extras import require
+from nlp.preparing import Preparer
+from nlp.records import LabelledMessage
+from nlp.taxonomy import Taxonomy
+
+Floats = NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How heads are trained.
+
+    `strength` is the inverse of the L2 penalty; `dense_scale` weighs the dense block against the unit-length
+    sparse one; `n_folds` held-out folds give the scores that calibration learns from; `review_accuracy` is
+    the accuracy wanted of answers that need no review; `urgency_beta` above 1 favours recall.
+    """
+
+    strength: float = 8.0
+    dense_scale: float = 1.5
+    at_least: int = 2
+    n_folds: int = 5
+    review_accuracy: float = 0.95
+    urgency_beta: float = 2.0
+    seed: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One head's rows and truth: class numbers for exclusive heads, a 0/1 matrix otherwise."""
+
+    head: Head
+    rows: NDArray[np.int64]
+    truth: NDArray[np.int64]
+
+
+class TrainingError(ValueError):
+    """Labelled data that cannot be learned from, with the remedy."""
+
+
+def train(
+    records: Sequence[LabelledMessage],
+    knowledge: Knowledge,
+    config: TrainingConfig | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Learn heads for `records` over `knowledge`; returns the artifact's files and facts.
+
+    `progress(step, done, of)` is called after each fit. Raises TrainingError when a domain has fewer than
+    two records.
+    """
+    config = config or TrainingConfig()
+    report = progress or (lambda _step, _done, _of: None)
+    taxonomy = knowledge.taxonomy
+    features = FeatureConfig()
+    prepared = Preparer(taxonomy).prepare([record.message for record in records])
+    batch = knowledge.extractor(features).extract(prepared)
+    columns = ColumnMap.learn(batch.occurrences, batch.n_texts, features.bucket_bits, config.at_least)
+    inputs = _inputs(batch, columns, config)
+    tasks = _tasks(records, taxonomy)
+    folds = _folds(records, config)
+    fitted: list[tuple[Head, Floats, Floats]] = []
+    for number, task in enumerate(tasks):
+        held_out = _held_out_scores(inputs, task, folds, config)
+        weights, bias = _fit(inputs[task.rows], task, config)
+        fitted.append((_calibrate(task, held_out, config), weights, bias))
+        report(task.head.name, number + 1, len(tasks))
+    heads = _assemble(fitted, columns, config)
+    files = dict(knowledge.files) | _pack(heads, features)
+    facts = {
+        "n_records": len(records),
+        "data_sha256": _fingerprint(records),
+        "config": asdict(config),
+        "taxonomy_version": taxonomy.version,
+    }
+    return files, facts
+
+
+def _inputs(batch: FeatureBatch, columns: ColumnMap, config: TrainingConfig) -> sparse.csr_matrix:
+    matrix = columns.matrix(batch.occurrences, batch.n_texts)
+    return sparse.hstack([matrix, sparse.csr_matrix(batch.dense * config.dense_scale)], format="csr")
+
+
+def _tasks(records: Sequence[LabelledMessage], taxonomy: Taxonomy) -> list[_Task]:
+    used = [record.domain for record in records]
+    domains = tuple(domain for domain in taxonomy.domain_ids if used.count(domain) >= 2)
+    if len(domains) < 2:
+        raise TrainingError("fewer than two domains have two records each; give a larger batch")
+    has_secondary = any(record.secondary for record in records)
+    decisions: list[tuple[str, Sequence[str], bool]] = [
+        (DOMAIN, domains, True),
+        (SECONDARY, [d for d in domains if d != taxonomy.none_id] if has_secondary else (), False),
+        (TIER, _used(taxonomy.tier_ids, [record.tier for record in records]), True),
+        (URGENCY, _used(taxonomy.urgency_ids, [record.urgency for record in records]), True),
+    ]
+    tasks = []
+    for head in lay_out(decisions):
+        if head.exclusive:
+            labels = [_label(record, head.name) for record in records]
+            rows = np.asarray([n for n, label in enumerate(labels) if label in head.labels], np.int64)
+            truth = np.asarray([head.labels.index(labels[row] or "") for row in rows], np.int64)
+        else:
+            rows = np.arange(len(records))
+            truth = np.asarray(
+                [[label == record.domain or label in record.secondary for label in head.labels] for record in records],
+                np.int64,
+            )
+        tasks.append(_Task(head, rows, truth))
+    return tasks
+
+
+def _used(labels: Sequence[str], given: Sequence[str | None]) -> tuple[str, ...]:
+    used = tuple(label for label in labels if given.count(label) >= 2)
+    return used if len(used) >= 2 else ()
+
+
+def _label(record: LabelledMessage, name: str) -> str | None:
+    return {DOMAIN: record.domain, TIER: record.tier, URGENCY: record.urgency}[name]
+
+
+def _folds(records: Sequence[LabelledMessage], config: TrainingConfig) -> NDArray[np.int64]:
+    """Fold numbers (n_records) by a hash of the text, so a record's fold does not depend on its neighbours."""
+    digests = (hashlib.sha256(f"{config.seed}:{record.message.full_text}".encode()).digest() for record in records)
+    return np.fromiter((digest[0] % config.n_folds for digest in digests), np.int64, len(records))
+
+
+def _fit(inputs: sparse.csr_matrix, task: _Task, config: TrainingConfig) -> tuple[Floats, Floats]:
+    """Weights (n_inputs, n_labels) and bias (n_labels) of logistic regression."""
+    linear_model = require("sklearn.linear_model", "train")
+
+    def one(truth: NDArray[np.int64]) -> tuple[Any, Any]:
+        model = linear_model.LogisticRegression(C=config.strength, max_iter=300, tol=1e-3)
+        model.fit(inputs, truth)
+        return model.coef_, model.intercept_
+
+    if task.head.exclusive:
+        return _spread(*one(task.truth), np.unique(task.truth), len(task.head.labels))
+    weights = np.zeros((inputs.shape[1], len(task.head.labels)), np.float32)
+    bias = np.full(len(task.head.labels), -10.0, np.float32)
+    for number in range(len(task.head.labels)):
+        if len(np.unique(task.truth[:, number])) == 2:
+            coefficients, intercept = one(task.truth[:, number])
+            weights[:, number], bias[number] = coefficients[0], intercept[0]
+    return weights, bias
+
+
+def _spread(coefficients: Any, intercept: Any, seen: NDArray[np.int64], n_labels: int) -> tuple[Floats, Floats]:
+    """Multinomial coefficients to one column a label; a two-class fit is split into halves."""
+    if len(seen) == 2:
+        coefficients = np.vstack([-coefficients, coefficients]) / 2
+        intercept = np.concatenate([-intercept, intercept]) / 2
+    weights = np.zeros((coefficients.shape[1], n_labels), np.float32)
+    bias = np.full(n_labels, -10.0, np.float32)
+    weights[:, seen], bias[seen] = coefficients.T, intercept
+    return weights, bias
+
+
+def _held_out_scores(
+    inputs: sparse.csr_matrix, task: _Task, folds: NDArray[np.int64], config: TrainingConfig
+) -> Floats:
+    scores = np.zeros((len(task.rows), len(task.head.labels)), np.float32)
+    own_folds = folds[task.rows]
+    for fold in range(config.n_folds):
+        held, rest = np.flatnonzero(own_folds == fold), np.flatnonzero(own_folds != fold)
+        if not len(held) or len(np.unique(task.truth[rest])) < 2:
+            continue
+        weights, bias = _fit(inputs[task.rows[rest]], replace(task, truth=task.truth[rest]), config)
+        scores[held] = inputs[task.rows[held]] @ weights + bias
+    return scores
+
+
+def _calibrate(task: _Task, scores: Floats, config: TrainingConfig) -> Head:
+    head = task.head
+    if not head.exclusive:
+        truth = task.truth.astype(bool)
+        head = replace(head, temperature=fit_sigmoid_temperature(scores, truth))
+        primary = scores.argmax(axis=1)
+        others = np.ones_like(truth)
+        others[np.arange(len(truth)), primary] = False
+        given = replace(head, start=0).probabilities(scores)
+        return replace(head, thresholds={PRESENT: threshold_for_f(given[others], truth[others], 1.0)})
+    head = replace(head, temperature=fit_temperature(scores, task.truth))
+    given = replace(head, start=0).probabilities(scores)
+    if head.name == DOMAIN:
+        right = given.argmax(axis=1) == task.truth
+        return replace(
+            head, thresholds={REVIEW: threshold_for_accuracy(given.max(axis=1), right, config.review_accuracy)}
+        )
+    if head.name == URGENCY:
+        reached = at_least_this_pressing(given)
+        return replace(
+            head,
+            thresholds={
+                label: threshold_for_f(reached[:, number], task.truth <= number, config.urgency_beta)
+                for number, label in enumerate(head.labels[:-1])
+            },
+        )
+    return head
+
+
+def _assemble(
+    fitted: Sequence[tuple[Head, Floats, Floats]], columns: ColumnMap, config: TrainingConfig
+) -> LinearHeads:
+    weights = np.hstack([weights for _, weights, _ in fitted])
+    sparse_weights, dense_weights = weights[: columns.n_columns], weights[columns.n_columns :]
+    return LinearHeads(
+        tuple(head for head, _, _ in fitted),
+        columns,
+        sparse_weights,
+        (dense_weights * config.dense_scale).astype(np.float32),
+        np.concatenate([bias for _, _, bias in fitted]),
+    )
+
+
+def _pack(heads: LinearHeads, features: FeatureConfig) -> dict[str, bytes]:
+    buckets = np.flatnonzero(heads.columns.columns >= 0)
+    arrays = {
+        "buckets": buckets.astype(np.int32),
+        "idf": heads.columns.idf,
+        "sparse_weights": heads.sparse_weights.astype(np.float16),
+        "dense_weights": heads.dense_weights,
+        "bias": heads.bias,
+    }
+    settings = {"features": asdict(features), "heads": [asdict(head) for head in heads.heads]}
+    return {"heads.safetensors": pack_arrays(arrays), "heads.json": pack_json(settings)}
+
+
+def _fingerprint(records: Sequence[LabelledMessage]) -> str:
+    """SHA-256 over the records' content, in order."""
+    digest = hashlib.sha256()
+    for record in records:
+        row = (record.message.full_text, record.message.source, record.domain, record.secondary, record.tier)
+        digest.update(repr((*row, record.urgency)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
