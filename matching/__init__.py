@@ -1,0 +1,1 @@
+"""The exchange: which resource meets which need, or an honest "nothing fits"."""

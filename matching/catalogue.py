@@ -1,0 +1,198 @@
+"""The catalogue: resources read from files, checked, in one version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from matching.records import (
+    EVERYWHERE,
+    Capacity,
+    Eligibility,
+    EligibilityRule,
+    Location,
+    Resource,
+    Schedule,
+)
+from nlp.paths import dataset_path
+from nlp.tables import NumberedRow, RowError, read_rows
+from nlp.taxonomy import Taxonomy
+
+
+def _from_cell(value: Any) -> Any:
+    """A list or object written as JSON text in a spreadsheet cell; plain text with commas as a list."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return [part.strip() for part in value.replace("，", ",").replace("、", ",").split(",") if part.strip()]
+
+
+def _object_from_cell(value: Any) -> Any:
+    parsed = _from_cell(value)
+    return value if isinstance(parsed, list) else parsed
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _RuleShape(_Shape):
+    field: str
+    op: Literal[">=", "<=", "==", "in", "not_in"]
+    value: bool | float | str | list[bool | float | str]
+
+
+class _EligibilityShape(_Shape):
+    text: str = ""
+    rules: list[_RuleShape] = []
+
+
+class _CapacityShape(_Shape):
+    limit: int = Field(ge=0)
+    period: Literal["day", "week", "month", "year", "total"] = "total"
+    used: int = Field(default=0, ge=0)
+
+
+class _ScheduleShape(_Shape):
+    days: list[Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]]
+    opens_at: str = ""
+    closes_at: str = ""
+
+
+class _LocationShape(_Shape):
+    name: str = ""
+    address: str = ""
+
+
+Names = Annotated[list[str], BeforeValidator(_from_cell)]
+
+
+class ResourceShape(_Shape):
+    """A resource as it stands in a file or a request body."""
+
+    id: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=300)
+    organization: str = Field(default="", max_length=300)
+    description: str = Field(default="", max_length=5000)
+    kind: Literal["material", "intellectual", "emotional"]
+    domains: Names
+    tiers: Names = []
+    topics: Names = []
+    districts: Names = [EVERYWHERE]
+    eligibility: Annotated[_EligibilityShape, BeforeValidator(_object_from_cell)] = _EligibilityShape()
+    capacity: Annotated[_CapacityShape | None, BeforeValidator(_object_from_cell)] = None
+    status: Literal["active", "inactive", "defunct", "temporarily closed"] = "active"
+    schedule: Annotated[list[_ScheduleShape], BeforeValidator(_from_cell)] = []
+    location: Annotated[_LocationShape, BeforeValidator(_object_from_cell)] = _LocationShape()
+    languages: Names = []
+    cost: str = Field(default="", max_length=200)
+    assured_date: date | None = None
+
+    def to_resource(self) -> Resource:
+        """The resource as the matcher uses it."""
+        rules = tuple(
+            EligibilityRule(r.field, r.op, tuple(r.value) if isinstance(r.value, list) else r.value)
+            for r in self.eligibility.rules
+        )
+        return Resource(
+            id=self.id,
+            name=self.name,
+            organization=self.organization,
+            description=self.description,
+            kind=self.kind,
+            domains=tuple(self.domains),
+            tiers=tuple(self.tiers),
+            topics=tuple(self.topics),
+            districts=tuple(self.districts) or (EVERYWHERE,),
+            eligibility=Eligibility(self.eligibility.text, rules),
+            capacity=Capacity(**self.capacity.model_dump()) if self.capacity else None,
+            status=self.status,
+            schedule=tuple(Schedule(tuple(s.days), s.opens_at, s.closes_at) for s in self.schedule),
+            location=Location(self.location.name, self.location.address),
+            languages=tuple(self.languages),
+            cost=self.cost,
+            assured_date=self.assured_date,
+        )
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Resources with unique ids, in a version that changes with their content."""
+
+    resources: tuple[Resource, ...]
+
+    @cached_property
+    def version(self) -> str:
+        """12 hexadecimal digits that stand for the resources, whatever their order."""
+        digest = hashlib.sha256()
+        for resource in sorted(self.resources, key=lambda one: one.id):
+            digest.update(json.dumps(asdict(resource), sort_keys=True, default=str).encode())
+        return digest.hexdigest()[:12]
+
+    @classmethod
+    def load(cls, taxonomy: Taxonomy, path: Path | None = None) -> tuple[Catalogue, list[RowError]]:
+        """Read a catalogue file, the shipped one by default; bad rows are named and skipped."""
+        resources: list[Resource] = []
+        problems: list[RowError] = []
+        for _, resource in read_resources(read_rows(path or dataset_path("resources.jsonl")), taxonomy):
+            if isinstance(resource, RowError):
+                problems.append(resource)
+            else:
+                resources.append(resource)
+        return cls(tuple(resources)), problems
+
+
+def read_resources(
+    rows: Iterable[NumberedRow], taxonomy: Taxonomy
+) -> Iterator[tuple[int, Resource | RowError]]:
+    """Resources in order; a row that cannot be used comes as a RowError."""
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        if isinstance(row, RowError):
+            yield line, row
+            continue
+        try:
+            resource = ResourceShape.model_validate(row).to_resource()
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            yield line, RowError(line, f"field {place!r}: {first['msg']}")
+            continue
+        problem = unknown_label(resource, taxonomy)
+        if resource.id in lines:
+            problem = f"id {resource.id!r} stands already in line {lines[resource.id]}; ids are unique"
+        if problem:
+            yield line, RowError(line, problem)
+            continue
+        lines[resource.id] = line
+        yield line, resource
+
+
+def unknown_label(resource: Resource, taxonomy: Taxonomy) -> str | None:
+    """What a resource names that the taxonomy does not list, or None."""
+    topics = {topic for topics in taxonomy.topic_ids.values() for topic in topics}
+    groups = (
+        ("domain", resource.domains, set(taxonomy.need_ids)),
+        ("tier", resource.tiers, set(taxonomy.tier_ids)),
+        ("topic", resource.topics, topics),
+    )
+    for field, labels, known in groups:
+        for label in labels:
+            if label not in known:
+                return (
+                    f"resource {resource.id} names {field} {label!r}, which taxonomy {taxonomy.version} does not "
+                    f"list; one of {', '.join(sorted(known))}"
+                )
+    return None if resource.domains else f"resource {resource.id} names no domain; give one at least"
