@@ -96,7 +96,9 @@ class Resource:
     @property
     def text(self) -> str:
         """What retrieval reads: name, organisation, description and whom it serves."""
-        return "。".join(part for part in (self.name, self.organization, self.description, self.eligibility.text) if part)
+        return "。".join(
+            part for part in (self.name, self.organization, self.description, self.eligibility.text) if part
+        )
 
 
 @dataclass(frozen=True, slots=True)

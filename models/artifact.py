@@ -116,9 +116,13 @@ def read_artifact(directory: Path) -> Artifact:
     except (ValueError, KeyError, TypeError):
         raise ArtifactError(f"{directory}/{MANIFEST}: not a manifest; restore it or train again") from None
     if manifest.get("format") != FORMAT:
-        raise ArtifactError(f"{directory}: format {manifest.get('format')!r}, this version reads {FORMAT}; train again")
+        raise ArtifactError(
+            f"{directory}: format {manifest.get('format')!r}, this version reads {FORMAT}; train again"
+        )
     if manifest.get("version") != _version(hashes):
-        raise ArtifactError(f"{directory}/{MANIFEST}: version and file hashes disagree; restore it or train again")
+        raise ArtifactError(
+            f"{directory}/{MANIFEST}: version and file hashes disagree; restore it or train again"
+        )
     files = {}
     for name, expected in hashes.items():
         if Path(name).name != name:

@@ -26,7 +26,9 @@ def fit_sigmoid_temperature(scores: Floats, truth: NDArray[np.bool_]) -> float:
     """The temperature of independent labels: `scores` and `truth` are (n, n_labels)."""
 
     def loss(log_temperature: float) -> float:
-        given = np.clip(probabilities(scores, float(np.exp(log_temperature)), exclusive=False), 1e-7, 1 - 1e-7)
+        given = np.clip(
+            probabilities(scores, float(np.exp(log_temperature)), exclusive=False), 1e-7, 1 - 1e-7
+        )
         return float(-np.where(truth, np.log(given), np.log1p(-given)).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))

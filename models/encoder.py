@@ -34,7 +34,9 @@ class TokenIds:
 class StaticEncoder:
     """Token vectors with their vocabulary."""
 
-    def __init__(self, vocabulary: Sequence[str], codes: NDArray[np.int8], scales: NDArray[np.float16]) -> None:
+    def __init__(
+        self, vocabulary: Sequence[str], codes: NDArray[np.int8], scales: NDArray[np.float16]
+    ) -> None:
         """`codes` is (n_words, width) int8 and `scales` (n_words,): vector = code × scale."""
         if codes.ndim != 2 or codes.shape[0] != len(vocabulary) or scales.shape != (len(vocabulary),):
             raise ValueError(
@@ -72,7 +74,10 @@ class StaticEncoder:
                 word += 1
             texts.extend([number] * len(tokens))
         return TokenIds(
-            np.asarray(ids, np.int32), np.asarray(words, np.int32), np.asarray(texts, np.int32), len(tokenised)
+            np.asarray(ids, np.int32),
+            np.asarray(words, np.int32),
+            np.asarray(texts, np.int32),
+            len(tokenised),
         )
 
     def token_vectors(self, ids: Integers) -> Floats:

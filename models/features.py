@@ -178,7 +178,9 @@ class FeatureExtractor:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         flat = tuple(word for of_text in words for word in of_text)
         word_lengths = np.fromiter((len(word) for word in flat), np.int64, len(flat))
-        word_starts = np.concatenate([[0], np.cumsum(word_lengths)])[:-1] if len(flat) else np.zeros(0, np.int64)
+        word_starts = (
+            np.concatenate([[0], np.cumsum(word_lengths)])[:-1] if len(flat) else np.zeros(0, np.int64)
+        )
         lexicon_words, lexicon_rows = self._lexicon_hits(flat)
         occurrences = _joined(
             self._character_grams("".join(texts), offsets),
@@ -218,7 +220,9 @@ class FeatureExtractor:
     def _character_grams(self, joined: str, offsets: NDArray[np.int64]) -> Occurrences:
         codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
         table = _character_table()
-        codes = np.where(codes < len(table), table[np.minimum(codes, len(table) - 1)], 0xFFFD).astype(np.uint64)
+        codes = np.where(codes < len(table), table[np.minimum(codes, len(table) - 1)], 0xFFFD).astype(
+            np.uint64
+        )
         rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         found: list[Occurrences] = []
         hashes = np.zeros(len(codes), np.uint64)
@@ -241,7 +245,9 @@ class FeatureExtractor:
             )
         return _joined(*found)
 
-    def _word_grams(self, tokens: TokenIds, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Occurrences:
+    def _word_grams(
+        self, tokens: TokenIds, starts: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> Occurrences:
         ids = np.zeros(len(starts), np.uint64)
         whole = np.ones(len(tokens.words), bool)
         if len(tokens.words) > 1:
@@ -255,7 +261,9 @@ class FeatureExtractor:
         double = ((ids[pairs] + np.uint64(1 << 41)) * _MULTIPLIER + ids[pairs + 1]) * _MULTIPLIER
         bits = self.config.bucket_bits
         return _joined(
-            Occurrences(tokens.texts[known].astype(np.int64), _mixed(single, bits), starts[known], lengths[known]),
+            Occurrences(
+                tokens.texts[known].astype(np.int64), _mixed(single, bits), starts[known], lengths[known]
+            ),
             Occurrences(
                 tokens.texts[pairs].astype(np.int64),
                 _mixed(double, bits),

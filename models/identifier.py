@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,7 +80,9 @@ class Identifier:
     >>> Identifier.load("default").identify([Message("楼道灯坏了半个月没人修")])[0].domain  # doctest: +SKIP
     """
 
-    def __init__(self, knowledge: Knowledge, extractor: FeatureExtractor, heads: LinearHeads, version: str) -> None:
+    def __init__(
+        self, knowledge: Knowledge, extractor: FeatureExtractor, heads: LinearHeads, version: str
+    ) -> None:
         self.taxonomy = knowledge.taxonomy
         self.encoder = knowledge.encoder
         self.version = version
@@ -110,6 +113,15 @@ class Identifier:
         )
         return cls(knowledge, knowledge.extractor(config), heads, artifact.version)
 
+    @property
+    def bucket_bits(self) -> int:
+        """How many bits the hashed features have."""
+        return self._extractor.config.bucket_bits
+
+    def features(self, prepared: Sequence[PreparedMessage]) -> FeatureBatch:
+        """The features of prepared messages, for who searches by them."""
+        return self._extractor.extract(prepared)
+
     def prepare(self, messages: Sequence[Message]) -> list[PreparedMessage]:
         """The messages cleaned, masked and split."""
         return self._preparer.prepare(messages)
@@ -136,7 +148,9 @@ class Identifier:
     def _explain(self, batch: FeatureBatch, name: str, labels: NDArray[np.int64]) -> list[_Told]:
         head = self._heads.head(name)
         assert head is not None
-        shares = attribute(self._heads, head, self.encoder, self._extractor.lexicon_block, batch, labels).words
+        shares = attribute(
+            self._heads, head, self.encoder, self._extractor.lexicon_block, batch, labels
+        ).words
         borders = np.searchsorted(batch.tokens.texts, np.arange(batch.n_texts + 1))
         return [
             _Told(batch.words[a:b], batch.word_starts[a:b] - start, shares[a:b])
@@ -158,8 +172,10 @@ class Identifier:
                 break
             rows, labels = np.flatnonzero(kept), labels[kept]
             told = self._explain(batch.take(kept), SECONDARY, labels)
-            texts = [one.best_segment(prepared[row]) for one, row in zip(told, rows, strict=True)]
-            tiers = self._tiers([replace(prepared[row], text=text) for row, text in zip(rows, texts, strict=True)])
+            texts = [one.best_segment(prepared[row]) for one, row in zip(told, rows.tolist(), strict=True)]
+            tiers = self._tiers(
+                [replace(prepared[row], text=text) for row, text in zip(rows.tolist(), texts, strict=True)]
+            )
             for k, (row, label) in enumerate(zip(rows.tolist(), labels.tolist(), strict=True)):
                 confidence = float(scores[row, label])
                 need = Need(head.labels[label], tiers[k], confidence, texts[k], told[k].evidence())

@@ -16,5 +16,7 @@ def resolve(reference: str | Path | None) -> Path:
         return Path(__file__).resolve().parent / "default"
     directory = Path(reference).expanduser()
     if not directory.is_dir():
-        raise FileNotFoundError(f"model {str(reference)!r} is no directory; give one that `zhixu train` wrote")
+        raise FileNotFoundError(
+            f"model {str(reference)!r} is no directory; give one that `zhixu train` wrote"
+        )
     return directory

@@ -12,12 +12,18 @@ from nlp.taxonomy import Taxonomy, TaxonomyError
 
 Step = Callable[[str], str]
 
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF5B) if chr(code - 0xFEE0).isalnum()}
+_FULL_WIDTH: dict[int, int | str] = {
+    code: code - 0xFEE0 for code in range(0xFF10, 0xFF5B) if chr(code - 0xFEE0).isalnum()
+}
 _FULL_WIDTH |= {0xFF03: "#", 0xFF20: "@", 0xFF0F: "/", 0xFF3B: "[", 0xFF3D: "]", 0xFF05: "%", 0xFF0B: "+"}
 _FULL_WIDTH |= {0x3000: " ", 0xA0: " ", 0x200B: "", 0x200C: "", 0x200D: "", 0x2060: "", 0xFEFF: ""}
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
+)
 
-_URL = re.compile(r"(?:https?://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+|(?<![A-Za-z0-9@])t\.cn/[A-Za-z0-9]+")
+_URL = re.compile(
+    r"(?:https?://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+|(?<![A-Za-z0-9@])t\.cn/[A-Za-z0-9]+"
+)
 _FORWARD = re.compile(r"//\s*@[^:：\s]{1,30}\s*[:：]|回复\s*@[^:：\s]{1,30}\s*[:：]")
 _FORWARD_ONLY = re.compile(r"^(?:转发微博|轉發微博|转发|轉發|repost|forward)[。.!！ ]*", re.IGNORECASE)
 _MENTION = re.compile(r"@[\w\-·•]{1,30}")
@@ -27,7 +33,9 @@ _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u20e3\U000e0020-\U000e007f]+"
 )
 
-_TURN = re.compile(r"(坐席|座席|客服|话务员|接线员|工作人员|市民|来电人|群众|居民|用户|诉求人)(?:\d{1,5})?\s*[:：]")
+_TURN = re.compile(
+    r"(坐席|座席|客服|话务员|接线员|工作人员|市民|来电人|群众|居民|用户|诉求人)(?:\d{1,5})?\s*[:：]"
+)
 _AGENTS = frozenset({"坐席", "座席", "客服", "话务员", "接线员", "工作人员"})
 _FILLER = re.compile(
     r"(?:嗯|呃|唔)+[，,、\s]*|(?<![\u4e00-\u9fff])(?:额|啊|哦|喂)+[，,、\s]+|(?:就是说|然后呢|怎么说呢|那个那个|这个这个)[，,、\s]*"
@@ -104,7 +112,9 @@ def keep_resident_turns(text: str) -> str:
     parts = _TURN.split(text)
     if len(parts) < 3:
         return text
-    spoken = [words.strip() for who, words in zip(parts[1::2], parts[2::2], strict=True) if who not in _AGENTS]
+    spoken = [
+        words.strip() for who, words in zip(parts[1::2], parts[2::2], strict=True) if who not in _AGENTS
+    ]
     resident = " ".join((parts[0].strip(), *spoken)).strip()
     return resident if len(resident) >= 8 else " ".join(part.strip() for part in (parts[0], *parts[2::2]))
 

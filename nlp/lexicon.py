@@ -51,5 +51,7 @@ def _parse(line: str, place: str) -> LexiconEntry:
         if not term or not 0 < float(weight) <= 1:
             raise ValueError
     except ValueError:
-        raise LexiconError(f"{place}: not a term, domains, topic, weight in (0, 1] and kind; mend it") from None
+        raise LexiconError(
+            f"{place}: not a term, domains, topic, weight in (0, 1] and kind; mend it"
+        ) from None
     return LexiconEntry(term, tuple(d for d in domains.split(",") if d), topic, float(weight), kind)

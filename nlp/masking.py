@@ -19,7 +19,8 @@ from nlp.paths import dataset_path
 from nlp.records import MaskedSpan, MaskedText
 
 _SHADOW = str.maketrans(
-    "零〇○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两０１２３４５６７８９", "00012345678911234567892" + "0123456789"
+    "零〇○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两０１２３４５６７８９",
+    "00012345678911234567892" + "0123456789",
 )
 _GAP = r"[\s\-－—_.·,，、]{0,2}"
 _STAR = r"[*＊xX×]"
@@ -29,17 +30,24 @@ _IDENTITY = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{5}(?:[\s-]?\d){11}[\s-]?[\dXx](
 _IDENTITY_TOLD = re.compile(
     r"(?:身份证|身份号|公民身份|证件号|ID)[^0-9\n]{0,8}?((?:\d[\s-]?){14,17}[\dXx]|\d{3,10}[*＊xX×]{3,12}[\dXx]{0,4})"
 )
-_CARD = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{3}(?:[\s-]?\d{4}){2}[\s-]?\d{4}(?:[\s-]?\d{1,3})?(?![0-9A-Za-z])")
+_CARD = re.compile(
+    r"(?<![0-9A-Za-z])[1-9]\d{3}(?:[\s-]?\d{4}){2}[\s-]?\d{4}(?:[\s-]?\d{1,3})?(?![0-9A-Za-z])"
+)
 _CARD_TOLD = re.compile(
     r"(?:银行卡|卡号|账号|帐号|账户|帐户|储蓄卡|信用卡|社保卡|存折)[^0-9\n]{0,10}?((?:\d[\s-]?){11,18}\d)(?!\d)"
 )
 _MOBILE = re.compile(rf"(?<![0-9A-Za-z])(?:\+?86{_GAP})?1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)")
 _MOBILE_STARRED = re.compile(rf"(?<![0-9A-Za-z])1[3-9]?\d?{_STAR}{{3,10}}\d{{0,6}}(?!\d)")
-_LANDLINE = re.compile(r"(?<![0-9A-Za-z])[(（]?0(?:10|2\d|[3-9]\d{2})[)）]?[\s\-－—]?[2-9]\d{2,3}[\s-]?\d{4}(?!\d)")
-_LANDLINE_TOLD = re.compile(
-    r"(?:电话|座机|致电|拨打|来电|联系方式|手机|号码|tel)[^0-9\n]{0,6}?([2-9]\d{2,3}[\s-]?\d{4})(?!\d)", re.IGNORECASE
+_LANDLINE = re.compile(
+    r"(?<![0-9A-Za-z])[(（]?0(?:10|2\d|[3-9]\d{2})[)）]?[\s\-－—]?[2-9]\d{2,3}[\s-]?\d{4}(?!\d)"
 )
-_EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}\s?@\s?[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,3}\.[A-Za-z]{2,12}")
+_LANDLINE_TOLD = re.compile(
+    r"(?:电话|座机|致电|拨打|来电|联系方式|手机|号码|tel)[^0-9\n]{0,6}?([2-9]\d{2,3}[\s-]?\d{4})(?!\d)",
+    re.IGNORECASE,
+)
+_EMAIL = re.compile(
+    r"[A-Za-z0-9._%+\-]{1,64}\s?@\s?[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,3}\.[A-Za-z]{2,12}"
+)
 _PLATE = re.compile(
     rf"[{_PROVINCES}]\s?[A-HJ-NP-Za-hj-np-z]\s?[·•.\-]?\s?(?=[A-Za-z]{{0,5}}\d)[A-HJ-NP-Za-hj-np-z\d]{{4,5}}[A-HJ-NP-Za-hj-np-z\d挂学警港澳]"
     r"(?![0-9A-Za-z])"
@@ -68,14 +76,14 @@ _NAME_CUE = (
     r"当事人|本人姓名|本人叫|本人(?=[{s}][\u4e00-\u9fff]{{1,2}}[，,。、;；(（\s])|报警人|户名|收款人|收件人|诉求人|监护人|法定代表人|法人代表|法人(?!代表))"
     r"\s*[:：]?\s*(?:是|叫)?\s*"
 )
-_FOLLOWS_NAME = (
-    r"(?=$|[^\u4e00-\u9fff]|今年|住在|家住|是|在|的|和|与|因|于|系|现|来|电话|手机|身份|男|女|汉族|先生|女士|反映|要求|投诉|称|说|向|我|有|想|从|户|住|家)"
-)
+_FOLLOWS_NAME = r"(?=$|[^\u4e00-\u9fff]|今年|住在|家住|是|在|的|和|与|因|于|系|现|来|电话|手机|身份|男|女|汉族|先生|女士|反映|要求|投诉|称|说|向|我|有|想|从|户|住|家)"
 _NOT_A_NAME = re.compile(
     r"(?:[何什都和于时那通相从后向能成经应管别强明平全常关国公文高家连越方简路边东利司单水双古满万尤区])|(?:谢谢|丁香)"
 )
 _NO_NAME_INSIDE = re.compile(r"代表|其他|费用|[中小大]学|单位|公司|银行|部门|政府")
-_TITLES = r"先生|女士|小姐|太太|大爷|大妈|阿姨|叔叔|大叔|奶奶|爷爷|师傅|老师|医生|护士|主任|书记|经理|律师|警官"
+_TITLES = (
+    r"先生|女士|小姐|太太|大爷|大妈|阿姨|叔叔|大叔|奶奶|爷爷|师傅|老师|医生|护士|主任|书记|经理|律师|警官"
+)
 _PLACE_AFTER = re.compile(r"[家庄村桥店湾沟屯坝镇营集河堡]")
 
 Span = tuple[int, int, str]
@@ -91,10 +99,7 @@ def _surnames() -> tuple[str, str]:
 def _name_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     singles, compounds = _surnames()
     family = rf"(?:{compounds}|[{singles}])"
-    given = r"(?:[\u4e00-\u9fff]{2}%s|[\u4e00-\u9fff]{1}%s|某某?|[*＊×xX]{1,2}|[\u4e00-\u9fff]{1,2})" % (
-        _FOLLOWS_NAME,
-        _FOLLOWS_NAME,
-    )
+    given = rf"(?:[\u4e00-\u9fff]{{2}}{_FOLLOWS_NAME}|[\u4e00-\u9fff]{{1}}{_FOLLOWS_NAME}|某某?|[*＊×xX]{{1,2}}|[\u4e00-\u9fff]{{1,2}})"
     told = re.compile(_NAME_CUE.format(s=singles) + rf"({family}{given})")
     titled = re.compile(rf"(?<![\u4e00-\u9fff])({family}[\u4e00-\u9fff]{{1,2}})(?=(?:{_TITLES}))")
     return told, titled

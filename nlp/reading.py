@@ -28,7 +28,14 @@ def _moment(value: Any) -> datetime | None:
     if isinstance(value, datetime):
         return value
     text = str(value).strip()
-    for pattern in ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y-%m-%d %H:%M", "%Y年%m月%d日", "%Y%m"):
+    for pattern in (
+        "%Y/%m/%d %H:%M:%S",
+        "%Y/%m/%d %H:%M",
+        "%Y/%m/%d",
+        "%Y-%m-%d %H:%M",
+        "%Y年%m月%d日",
+        "%Y%m",
+    ):
         try:
             return datetime.strptime(text, pattern)
         except ValueError:
@@ -45,7 +52,11 @@ def _labels(value: Any) -> Any:
         return value
     for mark in "；;、|，":
         value = value.replace(mark, ",")
-    return [label.strip() for label in value.strip("[]").replace('"', "").replace("'", "").split(",") if label.strip()]
+    return [
+        label.strip()
+        for label in value.strip("[]").replace('"', "").replace("'", "").split(",")
+        if label.strip()
+    ]
 
 
 Text = Annotated[str, BeforeValidator(_spoken)]
@@ -91,7 +102,9 @@ class MessageReader:
             message, fields = self._read(line, row, _LabelledRow)
             yield line, message if isinstance(message, RowError) else self._label(line, message, fields)
 
-    def _read(self, line: int, row: dict[str, Any], shape: type[_MessageRow]) -> tuple[Message | RowError, Any]:
+    def _read(
+        self, line: int, row: dict[str, Any], shape: type[_MessageRow]
+    ) -> tuple[Message | RowError, Any]:
         try:
             fields = shape.model_validate(row)
         except ValidationError as error:
@@ -102,13 +115,19 @@ class MessageReader:
         message_id = fields.id or f"line-{line}"
         self._lines[message_id] = line
         return (
-            Message(fields.text, message_id, fields.source, fields.title, fields.district, fields.received_at),
+            Message(
+                fields.text, message_id, fields.source, fields.title, fields.district, fields.received_at
+            ),
             fields,
         )
 
     def _refuse(self, line: int, fields: _MessageRow, row: dict[str, Any]) -> str | None:
         if not fields.text.strip() and not (fields.title or "").strip():
-            return "field 'text' is empty; give the message" if "text" in row else "no field 'text'; name the column 'text'"
+            return (
+                "field 'text' is empty; give the message"
+                if "text" in row
+                else "no field 'text'; name the column 'text'"
+            )
         if fields.source is not None and fields.source not in self._taxonomy.source_ids:
             known = ", ".join(self._taxonomy.source_ids)
             if known:
@@ -131,7 +150,9 @@ class MessageReader:
             return RowError(line, "no field 'domain' or 'label'; label the row or remove it")
         for field, label, known in checks:
             if label is not None and label not in known:
-                return RowError(line, f"field {field!r}: {label[:40]!r} is not in taxonomy {taxonomy.version}")
+                return RowError(
+                    line, f"field {field!r}: {label[:40]!r} is not in taxonomy {taxonomy.version}"
+                )
         return LabelledMessage(message, domain, tuple(fields.secondary), fields.tier, fields.urgency)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from nlp.records import Segment
@@ -33,6 +34,4 @@ def split_wishes(text: str) -> tuple[Segment, ...]:
         if start - cuts[-1] >= _MIN_LENGTH and len(text) - start >= _MIN_LENGTH and len(cuts) < MAX_SEGMENTS:
             cuts.append(start)
     cuts.append(len(text))
-    return tuple(
-        Segment(text[start:end], start, end) for start, end in zip(cuts[:-1], cuts[1:], strict=True)
-    )
+    return tuple(Segment(text[start:end], start, end) for start, end in itertools.pairwise(cuts))

@@ -1,9 +1,8 @@
-"""Tables: JSONL, CSV, XLSX and Parquet files as rows with their line numbers, read and written in a stream."""
+"""Tables: JSONL, CSV, XLSX and Parquet files as rows with their line numbers, in a stream."""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 Row = dict[str, Any]
 SUFFIXES = (".jsonl", ".csv", ".xlsx", ".parquet")
 _MAX_XLSX_ROWS = 1_048_576
-_XLSX_ILLEGAL = {code: None for code in (*range(9), 11, 12, *range(14, 32))}
+_XLSX_ILLEGAL = dict.fromkeys((*range(9), 11, 12, *range(14, 32)))
 
 
 class TableError(ValueError):
@@ -114,9 +113,17 @@ def _read_csv(path: Path) -> Iterator[NumberedRow]:
             elif not any(cells):
                 continue
             elif any("\udc80" <= character <= "\udcff" for cell in cells for character in cell):
-                yield start, RowError(start, "bytes that are neither UTF-8 nor GB 18030; save the file as UTF-8")
+                yield (
+                    start,
+                    RowError(start, "bytes that are neither UTF-8 nor GB 18030; save the file as UTF-8"),
+                )
             elif len(cells) > len(header):
-                yield start, RowError(start, f"{len(cells)} cells under {len(header)} columns; quote commas inside text")
+                yield (
+                    start,
+                    RowError(
+                        start, f"{len(cells)} cells under {len(header)} columns; quote commas inside text"
+                    ),
+                )
             else:
                 yield start, _present(dict(zip(header, cells, strict=False)))
 
@@ -140,7 +147,9 @@ def _read_xlsx(path: Path) -> Iterator[NumberedRow]:
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # openpyxl passes on zipfile, XML and key errors alike
-        raise TableError(f"{path}: not an XLSX workbook ({type(error).__name__}); save it as .xlsx again") from None
+        raise TableError(
+            f"{path}: not an XLSX workbook ({type(error).__name__}); save it as .xlsx again"
+        ) from None
     with closing(book):
         rows = book.worksheets[0].iter_rows(values_only=True)
         header = ["" if cell is None else str(cell).strip() for cell in next(rows, ())]
@@ -252,7 +261,10 @@ def _write_xlsx(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence
     for row in rows:
         if count + 2 > _MAX_XLSX_ROWS:
             raise TableError(f"more than {_MAX_XLSX_ROWS - 1:,} rows do not fit XLSX; write .csv or .parquet")
-        cells = (cell.translate(_XLSX_ILLEGAL)[:32767] if isinstance(cell, str) else cell for cell in _flat(row, columns))
+        cells = (
+            cell.translate(_XLSX_ILLEGAL)[:32767] if isinstance(cell, str) else cell
+            for cell in _flat(row, columns)
+        )
         sheet.append([_inert(cell) for cell in cells])
         count += 1
     book.save(path)
@@ -275,7 +287,9 @@ def _write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Seque
             writer.write_table(table)
             count += len(block)
         if writer is None:
-            parquet.write_table(pyarrow.table({name: pyarrow.array([], pyarrow.string()) for name in columns}), path)
+            parquet.write_table(
+                pyarrow.table({name: pyarrow.array([], pyarrow.string()) for name in columns}), path
+            )
     finally:
         if writer:
             writer.close()

@@ -164,7 +164,9 @@ class Taxonomy:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            raise TaxonomyError(f"taxonomy {path}: {error.strerror or error}; give a readable YAML file") from None
+            raise TaxonomyError(
+                f"taxonomy {path}: {error.strerror or error}; give a readable YAML file"
+            ) from None
         return cls.from_bytes(raw, str(path))
 
     @classmethod
@@ -228,7 +230,9 @@ class Taxonomy:
     @cached_property
     def cleaning(self) -> dict[str | None, tuple[str, ...]]:
         """Names of the cleaning steps by source id; None stands for an unknown source."""
-        steps: dict[str | None, tuple[str, ...]] = {source.id: source.cleaning for source in self.file.sources}
+        steps: dict[str | None, tuple[str, ...]] = {
+            source.id: source.cleaning for source in self.file.sources
+        }
         steps[None] = self.file.default_cleaning
         return steps
 
@@ -265,6 +269,12 @@ class Taxonomy:
         if response is None:
             return None
         advice, pattern = self.file.advice, self._asks_advice
-        if advice and pattern and tier in advice.tiers and urgency in advice.urgencies and pattern.search(text):
+        if (
+            advice
+            and pattern
+            and tier in advice.tiers
+            and urgency in advice.urgencies
+            and pattern.search(text)
+        ):
             return response, self._handling[advice.handling]
         return response, self._handling[response.handling]

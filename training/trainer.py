@@ -126,7 +126,10 @@ def _tasks(records: Sequence[LabelledMessage], taxonomy: Taxonomy) -> list[_Task
         else:
             rows = np.arange(len(records))
             truth = np.asarray(
-                [[label == record.domain or label in record.secondary for label in head.labels] for record in records],
+                [
+                    [label == record.domain or label in record.secondary for label in head.labels]
+                    for record in records
+                ],
                 np.int64,
             )
         tasks.append(_Task(head, rows, truth))
@@ -143,8 +146,10 @@ def _label(record: LabelledMessage, name: str) -> str | None:
 
 
 def _folds(records: Sequence[LabelledMessage], config: TrainingConfig) -> NDArray[np.int64]:
-    """Fold numbers (n_records) by a hash of the text, so a record's fold does not depend on its neighbours."""
-    digests = (hashlib.sha256(f"{config.seed}:{record.message.full_text}".encode()).digest() for record in records)
+    """Fold numbers (n_records) by a hash of the text: a record keeps its fold whatever its neighbours."""
+    digests = (
+        hashlib.sha256(f"{config.seed}:{record.message.full_text}".encode()).digest() for record in records
+    )
     return np.fromiter((digest[0] % config.n_folds for digest in digests), np.int64, len(records))
 
 
@@ -168,7 +173,9 @@ def _fit(inputs: sparse.csr_matrix, task: _Task, config: TrainingConfig) -> tupl
     return weights, bias
 
 
-def _spread(coefficients: Any, intercept: Any, seen: NDArray[np.int64], n_labels: int) -> tuple[Floats, Floats]:
+def _spread(
+    coefficients: Any, intercept: Any, seen: NDArray[np.int64], n_labels: int
+) -> tuple[Floats, Floats]:
     """Multinomial coefficients to one column a label; a two-class fit is split into halves."""
     if len(seen) == 2:
         coefficients = np.vstack([-coefficients, coefficients]) / 2
@@ -208,7 +215,8 @@ def _calibrate(task: _Task, scores: Floats, config: TrainingConfig) -> Head:
     if head.name == DOMAIN:
         right = given.argmax(axis=1) == task.truth
         return replace(
-            head, thresholds={REVIEW: threshold_for_accuracy(given.max(axis=1), right, config.review_accuracy)}
+            head,
+            thresholds={REVIEW: threshold_for_accuracy(given.max(axis=1), right, config.review_accuracy)},
         )
     if head.name == URGENCY:
         reached = at_least_this_pressing(given)
@@ -238,7 +246,7 @@ def _assemble(
 
 def _pack(heads: LinearHeads, features: FeatureConfig) -> dict[str, bytes]:
     buckets = np.flatnonzero(heads.columns.columns >= 0)
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "buckets": buckets.astype(np.int32),
         "idf": heads.columns.idf,
         "sparse_weights": heads.sparse_weights.astype(np.float16),

@@ -1,0 +1,105 @@
+"""`zhixu evaluate`: figures of a model on labelled messages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from evaluation.metrics import Estimate, classification_report, expected_calibration_error
+from models.identifier import Identifier
+from nlp.reading import MessageReader
+from nlp.records import LabelledMessage
+from nlp.tables import RowError, read_rows
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option(help="标注数据 · labelled JSONL, CSV, XLSX or Parquet")],
+    model: Annotated[str, typer.Option(help="模型 · model reference")] = "default",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="写出 JSON · write the figures here")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")] = False,
+) -> None:
+    """评估模型 · Accuracy, macro-F1 and per-class figures with 95% bootstrap intervals, and calibration."""
+    identifier = Identifier.load(model)
+    records: list[LabelledMessage] = []
+    for _, record in MessageReader(identifier.taxonomy).read_labelled(read_rows(data)):
+        if isinstance(record, RowError):
+            errors.print(f"{data}: {record}", markup=False, highlight=False)
+            if strict:
+                raise typer.Exit(1)
+        else:
+            records.append(record)
+    if not records:
+        errors.print(f"{data}: no usable row; see the lines above", markup=False)
+        raise typer.Exit(1)
+    figures = measure(identifier, records)
+    _show(figures)
+    if json_file:
+        json_file.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def measure(identifier: Identifier, records: list[LabelledMessage]) -> dict[str, Any]:
+    """The figures of every decision, as JSON."""
+    answers = identifier.identify([record.message for record in records])
+    taxonomy = identifier.taxonomy
+    domain = classification_report(
+        [record.domain for record in records], [answer.domain for answer in answers], taxonomy.domain_ids
+    )
+    right = [record.domain == answer.domain for record, answer in zip(records, answers, strict=True)]
+    figures: dict[str, Any] = {
+        "model": identifier.version,
+        "n": len(records),
+        "domain": asdict(domain),
+        "domain_calibration_error": asdict(
+            expected_calibration_error([answer.confidence for answer in answers], right)
+        ),
+        "review_rate": sum(answer.review for answer in answers) / len(answers),
+    }
+    for name, labels in (("tier", taxonomy.tier_ids), ("urgency", taxonomy.urgency_ids)):
+        pairs = [
+            (str(getattr(record, name)), str(getattr(answer, name) or "-"))
+            for record, answer in zip(records, answers, strict=True)
+            if getattr(record, name)
+        ]
+        if pairs:
+            truth, given = zip(*pairs, strict=True)
+            figures[name] = asdict(classification_report(truth, given, labels))
+    return figures
+
+
+def _interval(estimate: dict[str, float] | Estimate) -> str:
+    one = estimate if isinstance(estimate, Estimate) else Estimate(**estimate)
+    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+
+
+def _show(figures: dict[str, Any]) -> None:
+    summary = Table("指标 Measure", "值 Value [95%]", title=f"模型 {figures['model']} · n={figures['n']}")
+    for name, title in (("domain", "领域 domain"), ("tier", "层级 tier"), ("urgency", "紧急程度 urgency")):
+        if name in figures:
+            summary.add_row(f"{title} accuracy", _interval(figures[name]["accuracy"]))
+            summary.add_row(f"{title} macro-F1", _interval(figures[name]["macro_f1"]))
+    summary.add_row("领域校准误差 domain ECE", _interval(figures["domain_calibration_error"]))
+    summary.add_row("转人工比例 review rate", f"{figures['review_rate']:.3f}")
+    console.print(summary)
+    for name in ("domain", "tier", "urgency"):
+        if name in figures:
+            table = Table("类别 Class", "P", "R", "F1 [95%]", "n", title=name)
+            for label, row in figures[name]["per_class"].items():
+                table.add_row(
+                    label,
+                    f"{row['precision']:.3f}",
+                    f"{row['recall']:.3f}",
+                    _interval(row["f1"]),
+                    str(row["support"]),
+                )
+            console.print(table)

@@ -1,0 +1,1 @@
+"""The front door: HTTP API and the commands that answer messages."""

@@ -1,0 +1,206 @@
+"""`zhixu serve`, `zhixu classify` and `zhixu match`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from evaluation.ledger import Ledger
+from matching.catalogue import Catalogue
+from matching.matcher import Matcher
+from models.identifier import Identifier
+from models.records import Identification
+from nlp.reading import MessageReader
+from nlp.records import Message
+from nlp.tables import RowError, check_suffix, count_rows, read_rows, to_json, write_rows
+from serving.answers import CLASSIFY_COLUMNS, MATCH_COLUMNS, identification_row, matching_row
+from serving.settings import Settings
+
+errors = Console(stderr=True)
+_BATCH = 1000
+
+Input = Annotated[Path, typer.Argument(help="输入 · JSONL, CSV, XLSX or Parquet")]
+Output = Annotated[Path, typer.Option("-o", "--out", help="输出 · JSONL, CSV, XLSX or Parquet")]
+ModelOption = Annotated[str, typer.Option(help="模型 · model reference")]
+Strict = Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")]
+LedgerOption = Annotated[str | None, typer.Option(help="记录库 · ledger URL; `none` writes none")]
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="监听地址 · address")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="端口 · port")] = 8000,
+) -> None:
+    """启动服务 · Start the API."""
+    import uvicorn
+
+    from serving.app import create_app
+
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        errors.print(
+            "没有密钥时只监听本机 · without keys the service listens on loopback only; put a proxy before it"
+        )
+        raise typer.Exit(1)
+    settings = Settings()
+    identifier = Identifier.load(settings.model)
+    catalogue, problems = Catalogue.load(identifier.taxonomy, settings.resources)
+    for problem in problems:
+        errors.print(f"resources: {problem}", markup=False)
+    app = create_app(settings, identifier, Matcher(identifier, catalogue), Ledger(settings.ledger))
+    typer.echo(
+        f"知需 Zhixu http://{host}:{port}  文档 docs: /docs\n\n试一试 Try:\n"
+        f"curl -s http://{host}:{port}/v1/classify -H 'Content-Type: application/json' "
+        """-d '{"source":"hotline","district":"南桥区","text":"我家老人八十多了一个人住，停水两天了"}'\n"""
+    )
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+
+
+def classify(
+    source: Input,
+    out: Output,
+    model: ModelOption = "default",
+    strict: Strict = False,
+    ledger: LedgerOption = None,
+) -> None:
+    """识别诉求 · Messages to needs; an interrupted run goes on where it stopped."""
+    identifier = Identifier.load(model)
+    run = _Run(source, out, f"classify {identifier.version}", strict)
+    book = _ledger(ledger)
+
+    def answer(messages: list[Message]) -> Iterator[dict[str, Any]]:
+        found = identifier.identify(messages)
+        if book:
+            book.record(found)
+        yield from map(identification_row, found)
+
+    run.go(MessageReader(identifier.taxonomy), answer, CLASSIFY_COLUMNS)
+
+
+def match(
+    source: Input,
+    resources: Annotated[Path, typer.Option(help="资源目录 · resources")],
+    out: Output,
+    k: Annotated[int, typer.Option("-k", min=1, max=50, help="至多几条 · at most")] = 5,
+    model: ModelOption = "default",
+    strict: Strict = False,
+    ledger: LedgerOption = None,
+) -> None:
+    """匹配资源 · Requests to ranked resources, `no_fit` where nothing fits."""
+    identifier = Identifier.load(model)
+    catalogue, problems = Catalogue.load(identifier.taxonomy, resources)
+    for problem in problems:
+        errors.print(f"{resources}: {problem}", markup=False, highlight=False)
+    if problems and strict:
+        raise typer.Exit(1)
+    matcher = Matcher(identifier, catalogue)
+    run = _Run(source, out, f"match {matcher.version} {k}", strict)
+    book = _ledger(ledger)
+
+    def answer(messages: list[Message]) -> Iterator[dict[str, Any]]:
+        found: list[Identification] = identifier.identify(messages)
+        matchings = matcher.match_primary(found, k=k)
+        if book:
+            book.record(found, matchings)
+        for one, matching in zip(found, matchings, strict=True):
+            yield matching_row(one.id, matching)
+
+    run.go(MessageReader(identifier.taxonomy), answer, MATCH_COLUMNS)
+
+
+def _ledger(url: str | None) -> Ledger | None:
+    url = url or Settings().ledger
+    return None if url == "none" else Ledger(url)
+
+
+class _Run:
+    """One pass over a file, kept in a journal beside the output so that it can be resumed."""
+
+    def __init__(self, source: Path, out: Path, task: str, strict: bool) -> None:
+        check_suffix(out)
+        self._source, self._out, self._strict = source, out, strict
+        self._journal = out.with_name(f".{out.name}.journal")
+        self._task = task
+
+    def go(self, reader: MessageReader, answer: Any, columns: tuple[str, ...]) -> None:
+        rows = reader.read(read_rows(self._source))
+        mark = to_json({"task": self._task, "input": _fingerprint(self._source)})
+        done = self._resume(mark)
+        bad: list[RowError] = []
+        with (
+            self._journal.open("a", encoding="utf-8") as journal,
+            Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=errors,
+            ) as bar,
+        ):
+            if not done:
+                journal.write(mark + "\n")
+            task = bar.add_task(self._task.split()[0], total=count_rows(self._source))
+            while block := list(islice(rows, _BATCH)):
+                for _, row in block:
+                    if isinstance(row, RowError):
+                        bad.append(row)
+                        bar.console.print(f"{self._source}: {row}", markup=False, highlight=False)
+                        if self._strict:
+                            raise typer.Exit(1)
+                messages = [row for _, row in block if isinstance(row, Message)]
+                fresh = messages[min(done, len(messages)) :]
+                done -= len(messages) - len(fresh)
+                for line in answer(fresh) if fresh else ():
+                    journal.write(to_json(line) + "\n")
+                journal.flush()
+                bar.advance(task, len(block))
+        self._finish(columns, bad)
+
+    def _resume(self, mark: str) -> int:
+        """How many answers an earlier run of the same task left; a torn last line is dropped."""
+        if not self._journal.exists():
+            return 0
+        lines = self._journal.read_text("utf-8").splitlines(keepends=True)
+        if not lines or lines[0].rstrip("\n") != mark:
+            self._journal.unlink()
+            return 0
+        whole = [line for line in lines if line.endswith("\n")]
+        self._journal.write_text("".join(whole), "utf-8")
+        if len(whole) > 1:
+            errors.print(f"接着上次 · going on after {len(whole) - 1} messages")
+        return len(whole) - 1
+
+    def _finish(self, columns: tuple[str, ...], bad: list[RowError]) -> None:
+        def answers() -> Iterator[dict[str, Any]]:
+            with self._journal.open(encoding="utf-8") as lines:
+                next(lines)
+                for line in lines:
+                    yield json.loads(line)
+
+        count = write_rows(self._out, answers(), columns)
+        self._journal.unlink()
+        problems = self._out.with_name(f"{self._out.name}.errors.jsonl")
+        if bad:
+            write_rows(
+                problems, ({"line": row.line, "problem": row.problem} for row in bad), ("line", "problem")
+            )
+            errors.print(f"{len(bad)} 行未处理，见 · rows left out, listed in {problems}", markup=False)
+        else:
+            problems.unlink(missing_ok=True)
+        typer.echo(f"{count} -> {self._out}")
+
+
+def _fingerprint(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

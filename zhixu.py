@@ -1,0 +1,41 @@
+"""The command line, assembled from each floor's own commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+
+def build() -> typer.Typer:
+    """The `zhixu` application."""
+    from evaluation.cli import evaluate
+    from serving.cli import classify, match, serve
+    from training.cli import train
+
+    app = typer.Typer(
+        name="zhixu",
+        help="知需 · finds the needs in what residents say and matches them to resources",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    commands: tuple[Callable[..., Any], ...] = (serve, classify, match, train, evaluate)
+    for command in commands:
+        app.command()(command)
+    return app
+
+
+def main() -> None:
+    """Run the command line; a failure is one line on standard error and exit code 1."""
+    try:
+        build()()
+    except (ValueError, OSError, ImportError) as error:
+        typer.echo(f"zhixu: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
