@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,4 +34,4 @@ def test_ordinary_words_stay(text: str) -> None:
 def test_spans_are_ordered_and_inside(text: str) -> None:
     spans = mask(text).spans
     assert all(0 <= span.start < span.end <= len(text) for span in spans)
-    assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(spans))

@@ -28,7 +28,7 @@ def test_a_message_gets_needs_and_matches(client: TestClient) -> None:
     body = {"source": "hotline", "district": "南桥区", "text": "我家老人八十多了一个人住，停水两天了没人管"}
     answer = client.post("/v1/classify", json=body).json()
     assert answer["domain"] == answer["needs"][0]["domain"]
-    assert answer["urgency"] != "routine"
+    assert answer["response"]["deadline_seconds"] > 0
     assert {match["resource_id"] for match in answer["matches"]} & {"R001", "R002"}
 
 
