@@ -13,7 +13,7 @@ def build() -> typer.Typer:
     """The `zhixu` application."""
     from evaluation.cli import evaluate
     from serving.cli import classify, match, serve
-    from training.cli import train
+    from training.cli import pretrain, train
 
     app = typer.Typer(
         name="zhixu",
@@ -22,7 +22,7 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    commands: tuple[Callable[..., Any], ...] = (serve, classify, match, train, evaluate)
+    commands: tuple[Callable[..., Any], ...] = (serve, classify, match, train, pretrain, evaluate)
     for command in commands:
         app.command()(command)
     return app

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from models.heads import probabilities
 
 Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
+
+_EVEN = 1e-3  # keeps the scales of rare labels near the others'
 
 
-def fit_temperature(scores: Floats, truth: Integers) -> float:
-    """The temperature that minimises the log loss of held-out `scores` (n, n_labels) against `truth` (n)."""
+def fit_scaling(scores: Floats, truth: NDArray[Any], *, exclusive: bool) -> tuple[Floats, Floats]:
+    """Scale and shift (n_labels each) that minimise the log loss of held-out `scores` (n, n_labels).
 
-    def loss(log_temperature: float) -> float:
-        given = probabilities(scores, float(np.exp(log_temperature)), exclusive=True)
-        return float(-np.log(np.maximum(given[np.arange(len(truth)), truth], 1e-12)).mean())
+    Vector scaling (Guo et al. 2017, "On calibration of modern neural networks") where labels are exclusive,
+    `truth` then being class numbers (n); otherwise Platt scaling of each label, `truth` being 0/1 (n, n_labels).
+    """
+    n_labels = scores.shape[1]
+    wanted = np.eye(n_labels)[truth] if exclusive else truth.astype(float)
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scale, shift = parameters[:n_labels], parameters[n_labels:]
+        given = probabilities((scores * scale + shift).astype(np.float32), exclusive=exclusive)
+        safe = np.clip(given, 1e-12, 1 - 1e-12)
+        losses = wanted * np.log(safe) + (0.0 if exclusive else (1 - wanted) * np.log1p(-safe))
+        error = (given - wanted) / len(scores)
+        slack = parameters[:n_labels] - parameters[:n_labels].mean()
+        gradient = np.concatenate([(error * scores).sum(axis=0) + _EVEN * slack, error.sum(axis=0)])
+        return float(-losses.sum() / len(scores) + _EVEN / 2 * (slack**2).sum()), gradient
 
-
-def fit_sigmoid_temperature(scores: Floats, truth: NDArray[np.bool_]) -> float:
-    """The temperature of independent labels: `scores` and `truth` are (n, n_labels)."""
-
-    def loss(log_temperature: float) -> float:
-        given = np.clip(
-            probabilities(scores, float(np.exp(log_temperature)), exclusive=False), 1e-7, 1 - 1e-7
-        )
-        return float(-np.where(truth, np.log(given), np.log1p(-given)).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+    start = np.concatenate([np.full(n_labels, 3.0), np.zeros(n_labels)])
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.05, 50.0)] * n_labels + [(-50.0, 50.0)] * n_labels,
+    ).x
+    return found[:n_labels].astype(np.float32), found[n_labels:].astype(np.float32)
 
 
 def threshold_for_accuracy(confidence: Floats, right: NDArray[np.bool_], target: float) -> float:

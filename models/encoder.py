@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -32,7 +33,7 @@ class TokenIds:
 
 
 class StaticEncoder:
-    """Token vectors with their vocabulary."""
+    """Token vectors with their vocabulary; `vectors` is (n_words, width)."""
 
     def __init__(
         self, vocabulary: Sequence[str], codes: NDArray[np.int8], scales: NDArray[np.float16]
@@ -45,6 +46,7 @@ class StaticEncoder:
         self.vocabulary = tuple(vocabulary)
         self.codes = codes
         self.scales = scales
+        self.vectors: Floats = codes * scales.astype(np.float32)[:, None]
         self._index = {word: number for number, word in enumerate(self.vocabulary)}
 
     @property
@@ -62,6 +64,8 @@ class StaticEncoder:
         for number, tokens in enumerate(tokenised):
             for token in tokens:
                 found = get(token)
+                if found is None:
+                    found = get(token.lower())
                 if found is not None:
                     ids.append(found)
                     words.append(word)
@@ -80,22 +84,28 @@ class StaticEncoder:
             len(tokenised),
         )
 
-    def token_vectors(self, ids: Integers) -> Floats:
-        """Vectors (n_ids, width) of vocabulary ids."""
-        vectors: Floats = self.codes[ids] * self.scales[ids].astype(np.float32)[:, None]
-        return vectors
+    def sums(self, tokens: TokenIds) -> Floats:
+        """Sums of the token vectors of each text (n_texts, width); zeros for a text without a known word."""
+        rows = tokens.texts[tokens.words]
+        borders = np.searchsorted(rows, np.arange(tokens.n_texts + 1))
+        shape = (tokens.n_texts, len(self.vocabulary))
+        counts = sparse.csr_matrix((np.ones(len(rows), np.float32), tokens.ids, borders), shape=shape)
+        sums: Floats = counts @ self.vectors
+        return sums
 
-    def encode_ids(self, tokens: TokenIds) -> Floats:
-        """Unit vectors (n_texts, width); zeros for a text without a known word."""
-        sums = np.zeros((tokens.n_texts, self.width), np.float32)
-        if len(tokens.ids):
-            rows = tokens.texts[tokens.words]
-            starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-            sums[rows[starts]] = np.add.reduceat(self.token_vectors(tokens.ids), starts, axis=0)
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        unit: Floats = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
-        return unit
+    def project(self, weights: Floats) -> Floats:
+        """Products (n_words, n_outputs) of every token vector with `weights` (width, n_outputs)."""
+        products: Floats = self.vectors @ weights
+        return products
 
     def encode(self, tokenised: Sequence[Sequence[str]]) -> Floats:
         """Unit vectors (n_texts, width) of texts already cut into words."""
-        return self.encode_ids(self.look_up(tokenised))
+        sums = self.sums(self.look_up(tokenised))
+        unit: Floats = sums / lengths_of(sums)[:, None]
+        return unit
+
+
+def lengths_of(sums: Floats) -> Floats:
+    """Euclidean lengths (n_texts) of sums of vectors; 1 where nothing was summed, so that zeros stay zeros."""
+    lengths: Floats = np.linalg.norm(sums, axis=1)
+    return np.where(lengths > 0, lengths, np.float32(1))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.encoder import StaticEncoder
 from models.features import FeatureBatch
 from models.heads import Head, LinearHeads
 
@@ -32,47 +31,40 @@ class Attribution:
 def attribute(
     heads: LinearHeads,
     head: Head,
-    encoder: StaticEncoder,
+    projected: NDArray[np.float32],
     lexicon_block: slice,
     batch: FeatureBatch,
     labels: NDArray[np.int64],
 ) -> Attribution:
-    """Word shares of label `labels[t]` (position in `head.labels`) for every text t of the batch."""
+    """Word shares of label `labels[t]` (position in `head.labels`) for every text t of the batch.
+
+    `projected` (n_vocabulary, n_outputs) are the encoder's vectors times the heads' dense weights.
+    """
     n_words = len(batch.words)
-    centred = _centred_columns(heads, head)
-    words = _sparse_shares(heads, centred[0], batch, labels)
-    encoder_weights, tokens = centred[1][: encoder.width], batch.tokens
-    norms = _sum_norms(encoder, batch)
-    rows = tokens.texts[tokens.words]
-    shares = np.einsum("kw,wk->k", encoder.token_vectors(tokens.ids), encoder_weights[:, labels[rows]])
-    words += np.bincount(tokens.words, shares / norms[rows], n_words)
-    lexicon_rows = tokens.texts[batch.lexicon_words]
-    lexicon = np.einsum("kw,wk->k", batch.lexicon_weights, centred[1][lexicon_block][:, labels[lexicon_rows]])
-    words += np.bincount(batch.lexicon_words, lexicon, n_words)
-    rest = batch.dense.copy()
-    rest[:, : lexicon_block.stop] = 0.0
-    base = np.einsum("tw,wt->t", rest, centred[1][:, labels]) + centred[2][labels]
-    return Attribution(words, base)
-
-
-def _centred_columns(heads: LinearHeads, head: Head) -> tuple[Floats, Floats, Floats]:
-    def centre(weights: NDArray[np.float32]) -> Floats:
-        block = weights[..., head.columns].astype(np.float64)
-        return block - block.mean(axis=-1, keepdims=True) if head.exclusive else block
-
-    return centre(heads.sparse_weights), centre(heads.dense_weights), centre(heads.bias)
-
-
-def _sum_norms(encoder: StaticEncoder, batch: FeatureBatch) -> Floats:
+    sparse_weights = _centred(heads.sparse_weights, head)
+    dense_weights = _centred(heads.dense_weights, head)
+    words = _sparse_shares(heads, sparse_weights, batch, labels)
     tokens = batch.tokens
-    sums = np.zeros((batch.n_texts, encoder.width))
-    np.add.at(sums, tokens.texts[tokens.words], encoder.token_vectors(tokens.ids))
-    norms: Floats = np.maximum(np.linalg.norm(sums, axis=1), 1e-9)
-    return norms
+    rows = tokens.texts[tokens.words]
+    shares = _centred(projected, head)[tokens.ids, labels[rows]]
+    words += np.bincount(tokens.words, shares / batch.lengths[rows], n_words)
+    lexicon_rows = tokens.texts[batch.lexicon_words]
+    lexicon = np.einsum(
+        "kw,wk->k", batch.lexicon_weights, dense_weights[lexicon_block][:, labels[lexicon_rows]]
+    )
+    words += np.bincount(batch.lexicon_words, lexicon, n_words)
+    rest = batch.dense[:, lexicon_block.stop :]
+    base = np.einsum("tw,wt->t", rest, dense_weights[lexicon_block.stop :][:, labels])
+    return Attribution(words, base + _centred(heads.bias, head)[labels])
+
+
+def _centred(weights: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+    block = weights[..., head.columns]
+    return block - block.mean(axis=-1, keepdims=True) if head.exclusive else block
 
 
 def _sparse_shares(
-    heads: LinearHeads, weights: Floats, batch: FeatureBatch, labels: NDArray[np.int64]
+    heads: LinearHeads, weights: NDArray[np.float32], batch: FeatureBatch, labels: NDArray[np.int64]
 ) -> Floats:
     occurrences, columns = batch.occurrences, heads.columns
     found = columns.columns[occurrences.buckets]

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.encoder import StaticEncoder, TokenIds
+from models.encoder import StaticEncoder, TokenIds, lengths_of
 from nlp.lexicon import LexiconEntry
+from nlp.masking import PLACEHOLDER
 from nlp.records import PreparedMessage
 from nlp.segmenter import Segmenter
 
@@ -27,7 +28,6 @@ Counts = NDArray[np.int64]
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _BREAK = 0
-_PLACEHOLDER = re.compile(r"<[\u4e00-\u9fff]{2,4}>")
 _DIGIT = ord("0")
 
 
@@ -53,13 +53,14 @@ class Occurrences:
 class FeatureBatch:
     """The features of `n_texts` texts.
 
-    `dense` is (n_texts, dense_width). `text_starts` (n_texts) and `word_starts` (n_words) are first positions
+    `dense` is (n_texts, dense_width), `lengths` (n_texts) what its encoder block was divided by. `text_starts` (n_texts) and `word_starts` (n_words) are first positions
     in the joined text of `n_characters` characters.
     """
 
     n_texts: int
     occurrences: Occurrences
     dense: Floats
+    lengths: Floats
     tokens: TokenIds
     words: tuple[str, ...]
     word_starts: NDArray[np.int64]
@@ -87,6 +88,7 @@ class FeatureBatch:
                 grams.lengths[kept_grams],
             ),
             self.dense[kept],
+            self.lengths[kept],
             TokenIds(
                 tokens.ids[kept_ids],
                 word[tokens.words[kept_ids]].astype(np.int32),
@@ -171,7 +173,7 @@ class FeatureExtractor:
 
     def extract(self, messages: Sequence[PreparedMessage]) -> FeatureBatch:
         """Features of a batch of prepared messages."""
-        texts = [_PLACEHOLDER.sub(_hidden, message.text) for message in messages]
+        texts = [PLACEHOLDER.sub(_hidden, message.text) for message in messages]
         words = self._segmenter.cut_batch(texts)
         tokens = self.encoder.look_up(words)
         lengths = np.fromiter((len(text) for text in texts), np.int64, len(texts))
@@ -187,9 +189,15 @@ class FeatureExtractor:
             self._word_grams(tokens, word_starts, word_lengths),
         )
         dense = np.zeros((len(texts), self.dense_width), np.float32)
-        dense[:, : self.encoder.width] = self.encoder.encode_ids(tokens)
-        hits = np.zeros((len(texts), self._n_domains + self._n_topics), np.float32)
-        np.add.at(hits, tokens.texts[lexicon_words], self.lexicon_table[lexicon_rows])
+        sums = self.encoder.sums(tokens)
+        vector_lengths = lengths_of(sums)
+        dense[:, : self.encoder.width] = sums / vector_lengths[:, None]
+        owners = np.searchsorted(tokens.texts[lexicon_words], np.arange(len(texts) + 1))
+        counts = sparse.csr_matrix(
+            (np.ones(len(lexicon_rows), np.float32), lexicon_rows, owners),
+            shape=(len(texts), len(self.lexicon_table)),
+        )
+        hits = counts @ self.lexicon_table
         scale = 1.0 / (2.0 + hits[:, : self._n_domains].sum(axis=1, keepdims=True))
         dense[:, self.lexicon_block] = hits * scale
         first_source = self.lexicon_block.stop
@@ -202,6 +210,7 @@ class FeatureExtractor:
             len(texts),
             occurrences,
             dense,
+            vector_lengths,
             tokens,
             flat,
             word_starts,

@@ -19,15 +19,14 @@ DOMAIN, SECONDARY, TIER, URGENCY = "domain", "secondary", "tier", "urgency"
 class Head:
     """One decision: its labels, its columns of the joint weights, and how its scores become answers.
 
-    `exclusive` heads give a softmax over `labels`, others one sigmoid a label. `temperature` divides the
-    scores (Guo et al. 2017, "On calibration of modern neural networks"). `thresholds` are named probabilities.
+    `exclusive` heads give a softmax over `labels`, others one sigmoid a label. `thresholds` are named
+    probabilities.
     """
 
     name: str
     labels: tuple[str, ...]
     start: int
     exclusive: bool
-    temperature: float = 1.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -37,17 +36,15 @@ class Head:
 
     def probabilities(self, scores: Floats) -> Floats:
         """Calibrated probabilities (n_texts, n_labels) from the joint scores (n_texts, n_outputs)."""
-        return probabilities(scores[:, self.columns], self.temperature, exclusive=self.exclusive)
+        return probabilities(scores[:, self.columns], exclusive=self.exclusive)
 
 
-def probabilities(scores: Floats, temperature: float, *, exclusive: bool) -> Floats:
-    """Softmax over the last axis or elementwise sigmoid of `scores` / `temperature`."""
-    scaled = scores / np.float32(temperature)
+def probabilities(scores: Floats, *, exclusive: bool) -> Floats:
+    """Softmax over the last axis of `scores`, or elementwise sigmoid."""
     if not exclusive:
-        sigmoid: Floats = (0.5 * (1.0 + np.tanh(0.5 * scaled))).astype(np.float32)
+        sigmoid: Floats = (0.5 * (1.0 + np.tanh(0.5 * scores))).astype(np.float32)
         return sigmoid
-    scaled = scaled - scaled.max(axis=-1, keepdims=True, initial=-1e9)
-    exponent = np.exp(scaled)
+    exponent = np.exp(scores - scores.max(axis=-1, keepdims=True, initial=-1e9))
     softmax: Floats = exponent / exponent.sum(axis=-1, keepdims=True)
     return softmax
 

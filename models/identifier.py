@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,20 @@ _EVIDENCE_WORDS = 5
 _MOST_NEEDS = 4
 
 
+def load_encoder(artifact: Artifact) -> StaticEncoder:
+    """The encoder an artifact carries."""
+    arrays = artifact.arrays("encoder.safetensors")
+    return StaticEncoder(artifact.text("vocabulary.txt").splitlines(), arrays["codes"], arrays["scales"])
+
+
+def encoder_files(encoder: StaticEncoder) -> dict[str, bytes]:
+    """The files of an artifact that hold an encoder."""
+    return {
+        "encoder.safetensors": pack_arrays({"codes": encoder.codes, "scales": encoder.scales}),
+        "vocabulary.txt": "".join(f"{word}\n" for word in encoder.vocabulary).encode(),
+    }
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """What a model knows beside its weights: taxonomy, lexicon and encoder, with their files' bytes."""
@@ -39,13 +54,11 @@ class Knowledge:
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> Knowledge:
         """The knowledge an artifact carries."""
-        arrays = artifact.arrays("encoder.safetensors")
-        vocabulary = artifact.text("vocabulary.txt").splitlines()
         names = ("taxonomy.yaml", "lexicon.tsv", "encoder.safetensors", "vocabulary.txt")
         return cls(
             Taxonomy.from_bytes(artifact.files["taxonomy.yaml"]),
             parse_lexicon(artifact.text("lexicon.tsv")),
-            StaticEncoder(vocabulary, arrays["codes"], arrays["scales"]),
+            load_encoder(artifact),
             {name: artifact.files[name] for name in names},
         )
 
@@ -55,8 +68,7 @@ class Knowledge:
         files = {
             "taxonomy.yaml": taxonomy,
             "lexicon.tsv": lexicon,
-            "encoder.safetensors": pack_arrays({"codes": encoder.codes, "scales": encoder.scales}),
-            "vocabulary.txt": "".join(f"{word}\n" for word in encoder.vocabulary).encode(),
+            **encoder_files(encoder),
         }
         return cls(Taxonomy.from_bytes(taxonomy), parse_lexicon(lexicon.decode("utf-8")), encoder, files)
 
@@ -90,6 +102,7 @@ class Identifier:
         self._preparer = Preparer(knowledge.taxonomy)
         self._extractor = extractor
         self._heads = heads
+        self._projected = self.encoder.project(heads.dense_weights[: self.encoder.width])
 
     @classmethod
     def load(cls, reference: str | Path | None = None) -> Identifier:
@@ -149,7 +162,7 @@ class Identifier:
         head = self._heads.head(name)
         assert head is not None
         shares = attribute(
-            self._heads, head, self.encoder, self._extractor.lexicon_block, batch, labels
+            self._heads, head, self._projected, self._extractor.lexicon_block, batch, labels
         ).words
         borders = np.searchsorted(batch.tokens.texts, np.arange(batch.n_texts + 1))
         return [
@@ -227,10 +240,12 @@ class _Told:
     def evidence(self) -> tuple[Evidence, ...]:
         sums: dict[str, float] = {}
         for word, share in zip(self.words, self.shares.tolist(), strict=True):
-            if share and any(character.isalnum() for character in word):
+            if share:
                 sums[word] = sums.get(word, 0.0) + share
-        best = sorted((pair for pair in sums.items() if pair[1] > 0), key=lambda pair: (-pair[1], pair[0]))
-        return tuple(Evidence(word, round(share, 4)) for word, share in best[:_EVIDENCE_WORDS])
+        positive = (pair for pair in sums.items() if pair[1] > 0 and not pair[0].isspace())
+        best = sorted(positive, key=lambda pair: (-pair[1], pair[0]))
+        spoken = (pair for pair in best if any(character.isalnum() for character in pair[0]))
+        return tuple(Evidence(word, round(share, 4)) for word, share in islice(spoken, _EVIDENCE_WORDS))
 
     def best_segment(self, message: PreparedMessage) -> str:
         segments = message.segments

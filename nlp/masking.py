@@ -18,6 +18,8 @@ from stdnum.iso7064 import mod_11_2
 from nlp.paths import dataset_path
 from nlp.records import MaskedSpan, MaskedText
 
+PLACEHOLDER = re.compile(r"<[\u4e00-\u9fff]{2,4}>")
+
 _SHADOW = str.maketrans(
     "零〇○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两０１２３４５６７８９",
     "00012345678911234567892" + "0123456789",

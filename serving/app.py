@@ -183,8 +183,6 @@ Matched = Annotated[bool, Query(description="是否匹配资源 · also match re
 
 
 def _add_routes(app: FastAPI) -> None:
-    examples = {"openapi_examples": None}
-    del examples
 
     @app.post("/v1/classify", summary="识别一条诉求 · one message", openapi_extra=_example(_EXAMPLE))
     def classify(body: MessageBody, service: Answering, match: Matched = True) -> dict[str, Any]:

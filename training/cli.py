@@ -1,7 +1,10 @@
-"""`zhixu train`: a labelled batch to a model."""
+"""`zhixu train` and `zhixu pretrain`."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +13,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.artifact import read_artifact, write_artifact
-from models.identifier import Knowledge
+from models.identifier import Knowledge, encoder_files, load_encoder
 from models.reference import resolve
+from nlp.lexicon import load_lexicon
 from nlp.paths import dataset_path
 from nlp.reading import MessageReader
 from nlp.records import LabelledMessage
 from nlp.tables import RowError, read_rows
+from training.corpus import corpus_files, fingerprint, write_corpus
+from training.pretrain import PretrainConfig, learn_vectors, to_encoder
 from training.trainer import train as learn
 
 errors = Console(stderr=True)
@@ -29,11 +35,10 @@ def train(
     strict: Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")] = False,
 ) -> None:
     """训练模型 · Train heads on a labelled batch and write an artifact."""
-    base = Knowledge.from_artifact(read_artifact(resolve(encoder)))
     knowledge = Knowledge.assemble(
         (taxonomy or dataset_path("taxonomy.yaml")).read_bytes(),
         dataset_path("lexicon.tsv").read_bytes(),
-        base.encoder,
+        load_encoder(read_artifact(resolve(encoder))),
     )
     records: list[LabelledMessage] = []
     for _, record in MessageReader(knowledge.taxonomy).read_labelled(read_rows(data)):
@@ -50,3 +55,51 @@ def train(
         )
     version = write_artifact(out, files, facts)
     typer.echo(f"模型 model {version} -> {out}  ({len(records)} records)")
+
+
+def pretrain(
+    texts: Annotated[
+        list[Path], typer.Argument(help="文本文件或文件夹，重复给出则加重 · text; twice counts twice")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="输出目录 · encoder directory")],
+    without: Annotated[list[Path] | None, typer.Option(help="与之相同者不学 · text kept out")] = None,
+    start: Annotated[
+        str | None, typer.Option("--continue", help="在此模型之上续学 · model whose vectors are the start")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="遍数 · epochs")] = 4,
+    width: Annotated[int, typer.Option(min=8, max=1024, help="向量宽度 · numbers a vector")] = 128,
+    words: Annotated[int, typer.Option(min=100, help="词数 · words kept")] = 30_000,
+    workers: Annotated[int, typer.Option(min=1, help="进程数 · workers")] = os.cpu_count() or 1,
+) -> None:
+    """预训练编码器 · Learn the static encoder from any text; a cut run goes on where it stopped."""
+    files = corpus_files(texts)
+    config = PretrainConfig(epochs=epochs, width=width, n_words=words)
+    base = load_encoder(read_artifact(resolve(start))) if start else None
+    state = out.with_name(f".{out.name}.pretraining")
+    state.mkdir(parents=True, exist_ok=True)
+    mark = fingerprint([*files, *(without or ())], "corpus")
+    corpus = state / f"corpus-{mark[:12]}.txt"
+    with Progress(console=errors) as bar:
+        if not corpus.exists():
+            reading = bar.add_task("读取 reading", total=len(files))
+            write_corpus(
+                files,
+                corpus,
+                without or (),
+                workers=workers,
+                progress=lambda done, of: bar.update(reading, completed=done, total=of),
+            )
+        learning = bar.add_task("学习 learning", total=epochs)
+        learned = learn_vectors(
+            corpus,
+            state,
+            config,
+            base,
+            workers,
+            lambda done, of: bar.update(learning, completed=done, total=of),
+        )
+    encoder = to_encoder(learned, config, frozenset(entry.term for entry in load_lexicon()))
+    facts = {"config": asdict(config), "corpus": mark, "words": int(learned.counts.sum())}
+    version = write_artifact(out, encoder_files(encoder), facts)
+    shutil.rmtree(state)
+    typer.echo(f"编码器 encoder {version} -> {out}  ({len(encoder.vocabulary)} words x {encoder.width})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.artifact import pack_arrays, pack_json
-from models.calibration import (
-    fit_sigmoid_temperature,
-    fit_temperature,
-    threshold_for_accuracy,
-    threshold_for_f,
-)
+from models.calibration import fit_scaling, threshold_for_accuracy, threshold_for_f
 from models.decisions import PRESENT, REVIEW, at_least_this_pressing
 from models.features import ColumnMap, FeatureBatch, FeatureConfig
-from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, lay_out
+from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, lay_out, probabilities
 from models.identifier import Knowledge
-from nlp.extras import require
 from nlp.preparing import Preparer
 from nlp.records import LabelledMessage
 from nlp.taxonomy import Taxonomy
+from training.solver import Fit, fit
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -35,13 +31,13 @@ Progress = Callable[[str, int, int], None]
 class TrainingConfig:
     """How heads are trained.
 
-    `strength` is the inverse of the L2 penalty; `dense_scale` weighs the dense block against the unit-length
+    `penalty` is the L2 penalty on the weights; `dense_scale` weighs the dense block against the unit-length
     sparse one; `n_folds` held-out folds give the scores that calibration learns from; `review_accuracy` is
     the accuracy wanted of answers that need no review; `urgency_beta` above 1 favours recall.
     """
 
-    strength: float = 8.0
-    dense_scale: float = 1.5
+    penalty: float = 0.5
+    dense_scale: float = 1.0
     at_least: int = 2
     n_folds: int = 5
     review_accuracy: float = 0.95
@@ -56,6 +52,14 @@ class _Task:
     head: Head
     rows: NDArray[np.int64]
     truth: NDArray[np.int64]
+
+    @property
+    def targets(self) -> Floats:
+        """What the solver fits: +1 for a label that holds, -1 for one that does not (n_rows, n_labels)."""
+        holds = (
+            np.eye(len(self.head.labels), dtype=np.float32)[self.truth] if self.head.exclusive else self.truth
+        )
+        return (2 * holds - 1).astype(np.float32)
 
 
 class TrainingError(ValueError):
@@ -81,14 +85,17 @@ def train(
     batch = knowledge.extractor(features).extract(prepared)
     columns = ColumnMap.learn(batch.occurrences, batch.n_texts, features.bucket_bits, config.at_least)
     inputs = _inputs(batch, columns, config)
-    tasks = _tasks(records, taxonomy)
     folds = _folds(records, config)
     fitted: list[tuple[Head, Floats, Floats]] = []
-    for number, task in enumerate(tasks):
-        held_out = _held_out_scores(inputs, task, folds, config)
-        weights, bias = _fit(inputs[task.rows], task, config)
-        fitted.append((_calibrate(task, held_out, config), weights, bias))
-        report(task.head.name, number + 1, len(tasks))
+    together = _sharing_rows(_tasks(records, taxonomy))
+    for number, tasks in enumerate(together):
+        rows = tasks[0].rows
+        targets = np.hstack([task.targets for task in tasks])
+        found = fit(inputs[rows], targets, folds[rows], config.penalty)
+        for task, columns_of in zip(tasks, _column_blocks(tasks), strict=True):
+            fitted.append(_calibrated(task, found, columns_of, config))
+        report(tasks[0].head.name, number + 1, len(together))
+    fitted.sort(key=lambda one: one[0].start)
     heads = _assemble(fitted, columns, config)
     files = dict(knowledge.files) | _pack(heads, features)
     facts = {
@@ -153,65 +160,36 @@ def _folds(records: Sequence[LabelledMessage], config: TrainingConfig) -> NDArra
     return np.fromiter((digest[0] % config.n_folds for digest in digests), np.int64, len(records))
 
 
-def _fit(inputs: sparse.csr_matrix, task: _Task, config: TrainingConfig) -> tuple[Floats, Floats]:
-    """Weights (n_inputs, n_labels) and bias (n_labels) of logistic regression."""
-    linear_model = require("sklearn.linear_model", "train")
-
-    def one(truth: NDArray[np.int64]) -> tuple[Any, Any]:
-        model = linear_model.LogisticRegression(C=config.strength, max_iter=300, tol=1e-3)
-        model.fit(inputs, truth)
-        return model.coef_, model.intercept_
-
-    if task.head.exclusive:
-        return _spread(*one(task.truth), np.unique(task.truth), len(task.head.labels))
-    weights = np.zeros((inputs.shape[1], len(task.head.labels)), np.float32)
-    bias = np.full(len(task.head.labels), -10.0, np.float32)
-    for number in range(len(task.head.labels)):
-        if len(np.unique(task.truth[:, number])) == 2:
-            coefficients, intercept = one(task.truth[:, number])
-            weights[:, number], bias[number] = coefficients[0], intercept[0]
-    return weights, bias
+def _sharing_rows(tasks: Sequence[_Task]) -> list[list[_Task]]:
+    groups: dict[bytes, list[_Task]] = {}
+    for task in tasks:
+        groups.setdefault(task.rows.tobytes(), []).append(task)
+    return list(groups.values())
 
 
-def _spread(
-    coefficients: Any, intercept: Any, seen: NDArray[np.int64], n_labels: int
-) -> tuple[Floats, Floats]:
-    """Multinomial coefficients to one column a label; a two-class fit is split into halves."""
-    if len(seen) == 2:
-        coefficients = np.vstack([-coefficients, coefficients]) / 2
-        intercept = np.concatenate([-intercept, intercept]) / 2
-    weights = np.zeros((coefficients.shape[1], n_labels), np.float32)
-    bias = np.full(n_labels, -10.0, np.float32)
-    weights[:, seen], bias[seen] = coefficients.T, intercept
-    return weights, bias
+def _column_blocks(tasks: Sequence[_Task]) -> list[slice]:
+    borders = np.cumsum([0] + [len(task.head.labels) for task in tasks]).tolist()
+    return [slice(a, b) for a, b in pairwise(borders)]
 
 
-def _held_out_scores(
-    inputs: sparse.csr_matrix, task: _Task, folds: NDArray[np.int64], config: TrainingConfig
-) -> Floats:
-    scores = np.zeros((len(task.rows), len(task.head.labels)), np.float32)
-    own_folds = folds[task.rows]
-    for fold in range(config.n_folds):
-        held, rest = np.flatnonzero(own_folds == fold), np.flatnonzero(own_folds != fold)
-        if not len(held) or len(np.unique(task.truth[rest])) < 2:
-            continue
-        weights, bias = _fit(inputs[task.rows[rest]], replace(task, truth=task.truth[rest]), config)
-        scores[held] = inputs[task.rows[held]] @ weights + bias
-    return scores
+def _calibrated(
+    task: _Task, found: Fit, columns: slice, config: TrainingConfig
+) -> tuple[Head, Floats, Floats]:
+    """The head with its thresholds, and its weights and bias scaled so that scores give probabilities."""
+    held_out = found.held_out[:, columns]
+    scale, shift = fit_scaling(held_out, task.truth, exclusive=task.head.exclusive)
+    head = _with_thresholds(task, held_out * scale + shift, config)
+    return head, found.weights[:, columns] * scale, found.bias[columns] * scale + shift
 
 
-def _calibrate(task: _Task, scores: Floats, config: TrainingConfig) -> Head:
+def _with_thresholds(task: _Task, scores: Floats, config: TrainingConfig) -> Head:
     head = task.head
-    if not head.exclusive:
+    given = probabilities(scores, exclusive=head.exclusive)
+    if head.name == SECONDARY:
         truth = task.truth.astype(bool)
-        head = replace(head, temperature=fit_sigmoid_temperature(scores, truth))
-        primary = scores.argmax(axis=1)
         others = np.ones_like(truth)
-        others[np.arange(len(truth)), primary] = False
-        given = replace(head, start=0).probabilities(scores)
+        others[np.arange(len(truth)), scores.argmax(axis=1)] = False
         return replace(head, thresholds={PRESENT: threshold_for_f(given[others], truth[others], 1.0)})
-    head = replace(head, temperature=fit_temperature(scores, task.truth))
-    given = replace(head, start=0).probabilities(scores)
     if head.name == DOMAIN:
         right = given.argmax(axis=1) == task.truth
         return replace(
