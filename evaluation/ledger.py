@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -29,12 +31,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from matching.records import Matching
 from models.records import Identification
 
-
-class _Base(DeclarativeBase):
-    pass
+_UPGRADE_LOCK = 0x5A685875  # one number for every Zhixu process on a PostgreSQL server
 
 
-class Prediction(_Base):
+class Base(DeclarativeBase):
+    """The tables of the ledger; `migrations/` holds their history."""
+
+
+class Prediction(Base):
     """One answered message."""
 
     __tablename__ = "predictions"
@@ -68,7 +72,20 @@ class Ledger:
         self._engine = create_engine(url)
         if parsed.get_backend_name() == "sqlite":
             event.listen(self._engine, "connect", _durable_sqlite)
-        _Base.metadata.create_all(self._engine)
+        self._upgrade()
+
+    def _upgrade(self) -> None:
+        """Bring the tables to this version's shape; one process at a time where several start at once."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
 
     @property
     def engine(self) -> Engine:

@@ -101,8 +101,8 @@ class Identifier:
         self.knowledge = knowledge
         self._preparer = Preparer(knowledge.taxonomy)
         self._extractor = extractor
-        self._heads = heads
-        self._projected = self.encoder.project(heads.dense_weights[: self.encoder.width])
+        self.heads = heads
+        self.projected = self.encoder.project(heads.dense_weights[: self.encoder.width])
 
     @classmethod
     def load(cls, reference: str | Path | None = None) -> Identifier:
@@ -127,6 +127,11 @@ class Identifier:
         return cls(knowledge, knowledge.extractor(config), heads, artifact.version)
 
     @property
+    def lexicon_block(self) -> slice:
+        """Where the lexicon's part of a text's dense features lies."""
+        return self._extractor.lexicon_block
+
+    @property
     def bucket_bits(self) -> int:
         """How many bits the hashed features have."""
         return self._extractor.config.bucket_bits
@@ -148,7 +153,7 @@ class Identifier:
         if not prepared:
             return []
         batch = self._extractor.extract(prepared)
-        decisions = decide(self._heads, self._heads.scores(batch), self.taxonomy)
+        decisions = decide(self.heads, self.heads.scores(batch), self.taxonomy)
         empty = np.fromiter((not message.text for message in prepared), bool, len(prepared))
         decisions = decisions.with_nothing_said(empty, self.taxonomy)
         primary = self._explain(batch, DOMAIN, decisions.domain)
@@ -159,11 +164,9 @@ class Identifier:
         ]
 
     def _explain(self, batch: FeatureBatch, name: str, labels: NDArray[np.int64]) -> list[_Told]:
-        head = self._heads.head(name)
+        head = self.heads.head(name)
         assert head is not None
-        shares = attribute(
-            self._heads, head, self._projected, self._extractor.lexicon_block, batch, labels
-        ).words
+        shares = attribute(self.heads, head, self.projected, self.lexicon_block, batch, labels).words
         borders = np.searchsorted(batch.tokens.texts, np.arange(batch.n_texts + 1))
         return [
             _Told(batch.words[a:b], batch.word_starts[a:b] - start, shares[a:b])
@@ -173,7 +176,7 @@ class Identifier:
     def _secondary_needs(
         self, prepared: Sequence[PreparedMessage], batch: FeatureBatch, decisions: Decisions
     ) -> dict[int, list[Need]]:
-        head = self._heads.head(SECONDARY)
+        head = self.heads.head(SECONDARY)
         needs: dict[int, list[Need]] = {}
         if head is None:
             return needs
@@ -197,10 +200,10 @@ class Identifier:
         return needs
 
     def _tiers(self, prepared: Sequence[PreparedMessage]) -> list[str | None]:
-        head = self._heads.head(TIER)
+        head = self.heads.head(TIER)
         if head is None:
             return [None] * len(prepared)
-        scores = self._heads.scores(self._extractor.extract(prepared))
+        scores = self.heads.scores(self._extractor.extract(prepared))
         return [head.labels[number] for number in head.probabilities(scores).argmax(axis=1)]
 
     def _assemble(

@@ -194,7 +194,7 @@ def _present(row: Mapping[str, Any]) -> Row:
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
     """Write rows to a file of any kind, whole or not at all; returns how many.
 
-    Lists and objects keep their shape in JSONL and Parquet and become JSON text in CSV and XLSX cells.
+    Lists and objects keep their shape in JSONL and become JSON text in the cells of the other kinds.
     """
     writer = {".jsonl": _write_jsonl, ".csv": _write_csv, ".xlsx": _write_xlsx, ".parquet": _write_parquet}
     suffix = check_suffix(path)
@@ -280,9 +280,10 @@ def _write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Seque
     count = 0
     try:
         while block := list(islice(iterator, 8192)):
-            content = [{name: row.get(name) for name in columns} for row in block]
+            content = [dict(zip(columns, _flat(row, columns), strict=True)) for row in block]
             table = pyarrow.Table.from_pylist(content, schema=writer.schema if writer else None)
             if writer is None:
+                table = table.cast(pyarrow.schema([_typed(field) for field in table.schema]))
                 writer = parquet.ParquetWriter(path, table.schema)
             writer.write_table(table)
             count += len(block)
@@ -294,3 +295,10 @@ def _write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Seque
         if writer:
             writer.close()
     return count
+
+
+def _typed(field: Any) -> Any:
+    """A column that is empty so far is taken for text."""
+    import pyarrow
+
+    return field.with_type(pyarrow.string()) if pyarrow.types.is_null(field.type) else field

@@ -1,0 +1,9 @@
+"""Alembic's entry: run the migrations on the connection the ledger hands over."""
+
+from alembic import context
+
+from evaluation.ledger import Base
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+with context.begin_transaction():
+    context.run_migrations()
