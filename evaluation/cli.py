@@ -1,4 +1,4 @@
-"""`zhixu evaluate`: figures of a model on labelled messages."""
+"""`zhixu evaluate` and `zhixu datasets check`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.metrics import Estimate, classification_report, expected_calibration_error
+from evaluation.own_text import check
 from models.identifier import Identifier
+from nlp.paths import dataset_path
 from nlp.reading import MessageReader
 from nlp.records import LabelledMessage
 from nlp.tables import RowError, read_rows
@@ -103,3 +105,23 @@ def _show(figures: dict[str, Any]) -> None:
                     str(row["support"]),
                 )
             console.print(table)
+
+
+def check_datasets(
+    directory: Annotated[Path | None, typer.Option("--dir", help="数据目录 · dataset folder")] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="不得与之雷同的文本 · text it must share no run with")
+    ] = None,
+) -> None:
+    """核验自有数据 · Check the project's own text: quotas, labels, duplicates, leaks, splits."""
+    table = Table(title="zhixu datasets check")
+    for heading in ("核验 Check", "结果 Result", ""):
+        table.add_column(heading)
+    failed = 0
+    for finding in check(directory or dataset_path("quotas.yaml").parent, against or ()):
+        failed += not finding.holds
+        table.add_row(finding.check, finding.told, "" if finding.holds else "✗")
+    console.print(table)
+    if failed:
+        errors.print(f"{failed} 项不合格 · checks do not hold")
+        raise typer.Exit(1)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import opencc
 
+from nlp.spelling import mend_spellings
 from nlp.taxonomy import Taxonomy, TaxonomyError
 
 Step = Callable[[str], str]
@@ -170,6 +171,7 @@ STEPS: Mapping[str, Step] = {
     "corrections": apply_corrections,
     "spoken_numbers": read_spoken_numbers,
     "repeats": shorten_repeats,
+    "spellings": mend_spellings,
     "whitespace": tidy_whitespace,
     "non_answers": empty_non_answers,
 }
