@@ -72,4 +72,10 @@ def sharing_runs(texts: Sequence[str], others: Iterable[str], length: int) -> li
     """Which texts hold a run of `length` characters that also stands in one of `others`."""
     theirs = [run_hashes(other, length) for other in others]
     known = np.unique(np.concatenate(theirs)) if theirs else np.zeros(0, np.uint64)
-    return [number for number, text in enumerate(texts) if np.isin(run_hashes(text, length), known).any()]
+    ours = [run_hashes(text, length) for text in texts]
+    if not len(known) or not ours:
+        return []
+    hashes = np.concatenate(ours)
+    owners = np.repeat(np.arange(len(texts)), [len(of_text) for of_text in ours])
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return np.unique(owners[known[places] == hashes]).tolist()

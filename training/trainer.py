@@ -38,7 +38,7 @@ class TrainingConfig:
 
     penalty: float = 0.5
     dense_scale: float = 1.0
-    at_least: int = 2
+    at_least: int = 3
     n_folds: int = 5
     review_accuracy: float = 0.95
     urgency_beta: float = 2.0
