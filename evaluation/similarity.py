@@ -78,4 +78,5 @@ def sharing_runs(texts: Sequence[str], others: Iterable[str], length: int) -> li
     hashes = np.concatenate(ours)
     owners = np.repeat(np.arange(len(texts)), [len(of_text) for of_text in ours])
     places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    return np.unique(owners[known[places] == hashes]).tolist()
+    sharing: list[int] = np.unique(owners[known[places] == hashes]).tolist()
+    return sharing

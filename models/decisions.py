@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, LinearHeads
+from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads
 from nlp.taxonomy import Taxonomy
 
 REVIEW, PRESENT = "review", "present"
@@ -81,15 +81,27 @@ def _tier(heads: LinearHeads, scores: NDArray[np.float32]) -> tuple[str | None, 
 def _urgency(
     heads: LinearHeads, scores: NDArray[np.float32]
 ) -> tuple[tuple[str | None, ...], NDArray[np.bool_]]:
-    """The most pressing label whose probability, with all above it, reaches its threshold."""
     head = heads.head(URGENCY)
     if head is None:
         return (None,) * len(scores), np.zeros(len(scores), bool)
-    reached = at_least_this_pressing(head.probabilities(scores))
-    chosen = np.full(len(scores), len(head.labels) - 1)
+    chosen = choose(head, head.probabilities(scores))
+    return tuple(head.labels[number] for number in chosen), chosen < len(head.labels) - 1
+
+
+def choose(head: Head, given: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Label numbers (n) for an exclusive head's probabilities (n, n_labels).
+
+    The likeliest label; of urgency, the most pressing label whose probability, with all above it, reaches its
+    threshold.
+    """
+    if head.name != URGENCY:
+        likeliest: NDArray[np.int64] = given.argmax(axis=1)
+        return likeliest
+    reached = at_least_this_pressing(given)
+    chosen = np.full(len(given), len(head.labels) - 1)
     for number in reversed(range(len(head.labels) - 1)):
         chosen[reached[:, number] >= head.thresholds.get(head.labels[number], 0.5)] = number
-    return tuple(head.labels[number] for number in chosen), chosen < len(head.labels) - 1
+    return chosen
 
 
 def at_least_this_pressing(given: NDArray[np.float32]) -> NDArray[np.float32]:

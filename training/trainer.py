@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from evaluation.metrics import classification_report
 from models.artifact import pack_arrays, pack_json
 from models.calibration import fit_scaling, threshold_for_accuracy, threshold_for_f
-from models.decisions import PRESENT, REVIEW, at_least_this_pressing
+from models.decisions import PRESENT, REVIEW, at_least_this_pressing, choose
 from models.features import ColumnMap, FeatureBatch, FeatureConfig
 from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, lay_out, probabilities
 from models.identifier import Knowledge
 from nlp.preparing import Preparer
 from nlp.records import LabelledMessage
 from nlp.taxonomy import Taxonomy
+from training.card import model_card
 from training.solver import Fit, fit
 
 Floats = NDArray[np.float32]
@@ -87,6 +89,7 @@ def train(
     inputs = _inputs(batch, columns, config)
     folds = _folds(records, config)
     fitted: list[tuple[Head, Floats, Floats]] = []
+    held_out: dict[str, dict[str, Any]] = {}
     together = _sharing_rows(_tasks(records, taxonomy))
     for number, tasks in enumerate(together):
         rows = tasks[0].rows
@@ -94,16 +97,23 @@ def train(
         found = fit(inputs[rows], targets, folds[rows], config.penalty)
         for task, columns_of in zip(tasks, _column_blocks(tasks), strict=True):
             fitted.append(_calibrated(task, found, columns_of, config))
+            if task.head.exclusive:
+                held_out[task.head.name] = _figures(task, fitted[-1][0], found.held_out[:, columns_of])
         report(tasks[0].head.name, number + 1, len(together))
     fitted.sort(key=lambda one: one[0].start)
     heads = _assemble(fitted, columns, config)
-    files = dict(knowledge.files) | _pack(heads, features)
     facts = {
         "n_records": len(records),
-        "data_sha256": _fingerprint(records),
+        "data_sha256": fingerprint(records),
         "config": asdict(config),
         "taxonomy_version": taxonomy.version,
+        "encoder_words": len(knowledge.encoder.vocabulary),
+        "encoder_width": knowledge.encoder.width,
+        "lexicon_terms": len(knowledge.lexicon),
+        "n_folds": config.n_folds,
+        "held_out": dict(sorted(held_out.items())),
     }
+    files = dict(knowledge.files) | _pack(heads, features) | {"card.md": model_card(facts).encode()}
     return files, facts
 
 
@@ -182,6 +192,15 @@ def _calibrated(
     return head, found.weights[:, columns] * scale, found.bias[columns] * scale + shift
 
 
+def _figures(task: _Task, head: Head, scores: Floats) -> dict[str, Any]:
+    """Accuracy and macro-F1 of the held-out answers, as the finished model would decide."""
+    scale, shift = fit_scaling(scores, task.truth, exclusive=True)
+    given = choose(head, probabilities(scores * scale + shift, exclusive=True))
+    labels = head.labels
+    report = classification_report([labels[n] for n in task.truth], [labels[n] for n in given], labels)
+    return {"n": report.n, "accuracy": asdict(report.accuracy), "macro_f1": asdict(report.macro_f1)}
+
+
 def _with_thresholds(task: _Task, scores: Floats, config: TrainingConfig) -> Head:
     head = task.head
     given = probabilities(scores, exclusive=head.exclusive)
@@ -235,7 +254,7 @@ def _pack(heads: LinearHeads, features: FeatureConfig) -> dict[str, bytes]:
     return {"heads.safetensors": pack_arrays(arrays), "heads.json": pack_json(settings)}
 
 
-def _fingerprint(records: Sequence[LabelledMessage]) -> str:
+def fingerprint(records: Sequence[LabelledMessage]) -> str:
     """SHA-256 over the records' content, in order."""
     digest = hashlib.sha256()
     for record in records:
