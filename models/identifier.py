@@ -247,7 +247,8 @@ class _Told:
                 sums[word] = sums.get(word, 0.0) + share
         positive = (pair for pair in sums.items() if pair[1] > 0 and not pair[0].isspace())
         best = sorted(positive, key=lambda pair: (-pair[1], pair[0]))
-        spoken = (pair for pair in best if any(character.isalnum() for character in pair[0]))
+        spoken = [pair for pair in best if any(character.isalnum() for character in pair[0])]
+        spoken = [pair for pair in spoken if len(pair[0]) > 1] or spoken
         return tuple(Evidence(word, round(share, 4)) for word, share in islice(spoken, _EVIDENCE_WORDS))
 
     def best_segment(self, message: PreparedMessage) -> str:
