@@ -29,7 +29,7 @@ def test_a_message_gets_needs_and_matches(client: TestClient) -> None:
     answer = client.post("/v1/classify", json=body).json()
     assert answer["domain"] == answer["needs"][0]["domain"]
     assert answer["response"]["deadline_seconds"] > 0
-    assert {match["resource_id"] for match in answer["matches"]} & {"R001", "R002"}
+    assert {match["resource_id"] for match in answer["matches"]} & {"R301", "R302"}
 
 
 @pytest.mark.parametrize(
