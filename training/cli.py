@@ -63,6 +63,9 @@ def pretrain(
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="输出目录 · encoder directory")],
     without: Annotated[list[Path] | None, typer.Option(help="与之相同者不学 · text kept out")] = None,
+    weigh: Annotated[
+        list[str] | None, typer.Option(help="按文件名加权，如 laws*=0.3 · weight by file name")
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--continue", help="在此模型之上续学 · model whose vectors are the start")
     ] = None,
@@ -77,7 +80,8 @@ def pretrain(
     base = load_encoder(read_artifact(resolve(start))) if start else None
     state = out.with_name(f".{out.name}.pretraining")
     state.mkdir(parents=True, exist_ok=True)
-    mark = fingerprint([*files, *(without or ())], "corpus")
+    weights = [_weight(one) for one in weigh or ()]
+    mark = fingerprint([*files, *(without or ())], weights)
     corpus = state / f"corpus-{mark[:12]}.txt"
     with Progress(console=errors) as bar:
         if not corpus.exists():
@@ -86,6 +90,7 @@ def pretrain(
                 files,
                 corpus,
                 without or (),
+                weights,
                 workers=workers,
                 progress=lambda done, of: bar.update(reading, completed=done, total=of),
             )
@@ -103,3 +108,14 @@ def pretrain(
     version = write_artifact(out, encoder_files(encoder), facts)
     shutil.rmtree(state)
     typer.echo(f"编码器 encoder {version} -> {out}  ({len(encoder.vocabulary)} words x {encoder.width})")
+
+
+def _weight(told: str) -> tuple[str, float]:
+    pattern, _, number = told.rpartition("=")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = -1.0
+    if not pattern or not 0 <= weight <= 100:
+        raise typer.BadParameter(f"{told!r} is not PATTERN=WEIGHT with a weight from 0 to 100", param_hint="--weigh")
+    return pattern, weight

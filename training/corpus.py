@@ -11,8 +11,10 @@ import hashlib
 import json
 import multiprocessing
 import random
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from fnmatch import fnmatch
+from itertools import islice, repeat
 from pathlib import Path
 
 from nlp.cleaning import Cleaner
@@ -22,7 +24,7 @@ from nlp.segmenter import Segmenter
 from nlp.tables import SUFFIXES, RowError, read_rows
 from nlp.taxonomy import Taxonomy
 
-_RUN = 12
+_RUN = 16
 _BLOCK = 2000
 _TEXT_SUFFIXES = (".txt", ".txt.gz")
 _SPLIT_INTO_CHARACTERS = 0.1
@@ -66,8 +68,22 @@ def passages(path: Path) -> Iterator[str]:
             yield "。".join(part for part in parts if isinstance(part, str) and part)
 
 
+def weight_of(path: Path, weights: Sequence[tuple[str, float]]) -> float:
+    """How often a file's passages are read: the weight of the last pattern its name fits, 1 where none does."""
+    return next((weight for pattern, weight in reversed(weights) if fnmatch(path.name, pattern)), 1.0)
+
+
+def weighed(texts: Iterable[str], weight: float) -> Iterator[str]:
+    """Every passage as often as `weight` says; its fraction keeps that share of the passages, always the same ones."""
+    whole, part = int(weight), weight % 1
+    for text in texts:
+        yield from repeat(text, whole)
+        if part and zlib.crc32(text.encode("utf-8", "replace")) < part * 2**32:
+            yield text
+
+
 def runs(text: str) -> set[int]:
-    """Hashes of every stretch of twelve characters, blanks left out: what two copies of a text share."""
+    """Hashes of every stretch of sixteen characters, blanks left out: what two copies of a text share."""
     text = "".join(text.split())
     return {hash(text[start : start + _RUN]) for start in range(len(text) - _RUN + 1)}
 
@@ -76,14 +92,16 @@ def write_corpus(
     files: Sequence[Path],
     target: Path,
     without: Sequence[Path] = (),
+    weights: Sequence[tuple[str, float]] = (),
     seed: int = 7,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Write the words of every passage to `target`, blank-separated; returns the number of passages.
 
-    A passage that shares twelve characters in a row with a text in `without` is left out. One word in ten is
-    written character by character, so that characters get vectors that speak for unknown words.
+    A passage that shares sixteen characters in a row with a text in `without` is left out. `weights` are
+    (file name pattern, weight) pairs: how often the passages of a file are written. One word in ten is written
+    character by character, so that characters get vectors that speak for unknown words.
     `progress(done, of)` counts files.
     """
     barred: set[int] = set()
@@ -98,7 +116,8 @@ def write_corpus(
         context.Pool(workers, _start_worker, (seed,)) as pool,
     ):
         for number, path in enumerate(files):
-            kept = (one for one in passages(path) if len(one) > 3 and not (barred and runs(one) & barred))
+            read = (one for one in passages(path) if len(one) > 3 and not (barred and runs(one) & barred))
+            kept = weighed(read, weight_of(path, weights))
             for lines in pool.imap(_to_lines, _blocks(kept)):
                 stream.writelines(lines)
                 written += len(lines)
