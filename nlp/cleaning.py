@@ -18,6 +18,7 @@ _FULL_WIDTH: dict[int, int | str] = {
 }
 _FULL_WIDTH |= {0xFF03: "#", 0xFF20: "@", 0xFF0F: "/", 0xFF3B: "[", 0xFF3D: "]", 0xFF05: "%", 0xFF0B: "+"}
 _FULL_WIDTH |= {0x3000: " ", 0xA0: " ", 0x200B: "", 0x200C: "", 0x200D: "", 0x2060: "", 0xFEFF: ""}
+_WIDE = re.compile(f"[{''.join(map(chr, _FULL_WIDTH))}]")
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
 )
@@ -71,7 +72,9 @@ def _converter() -> opencc.OpenCC:
 
 def normalise_unicode(text: str) -> str:
     """Full-width letters and digits to half width; control, zero-width and lone surrogate characters out."""
-    return _UNPRINTABLE.sub("", text.translate(_FULL_WIDTH))
+    if _WIDE.search(text):
+        text = text.translate(_FULL_WIDTH)
+    return _UNPRINTABLE.sub("", text)
 
 
 def simplify(text: str) -> str:

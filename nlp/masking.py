@@ -73,11 +73,14 @@ _STREET_NUMBER = re.compile(
     r"|(?<=[路街巷道])(\d{1,4}弄\d{1,3}号)"
 )
 
+_ADDRESS = re.compile(r"[\d一二三四五六七八九十A-Za-z]\s?(?:单元|[号栋幢座弄])|\d{3}|\d[-－—]\d")  # every address holds one
+
 _NAME_CUE = (
     r"(?:我叫做?|名叫|姓名(?:是|为)?|我名字(?:是|叫)|我的名字(?:是|叫)|联系人(?:是|为)?|户主(?:是|为|叫)?|经办人|来电人(?:是|叫)|投诉人|举报人|申请人|信访人|反映人|"
     r"当事人|本人姓名|本人叫|本人(?=[{s}][\u4e00-\u9fff]{{1,2}}[，,。、;；(（\s])|报警人|户名|收款人|收件人|诉求人|监护人|法定代表人|法人代表|法人(?!代表))"
     r"\s*[:：]?\s*(?:是|叫)?\s*"
 )
+_CUE = re.compile(r"我叫|我的?名字|名叫|[人主办]|姓名|本人|法[定人]|户名")
 _FOLLOWS_NAME = r"(?=$|[^\u4e00-\u9fff]|今年|住在|家住|是|在|的|和|与|因|于|系|现|来|电话|手机|身份|男|女|汉族|先生|女士|反映|要求|投诉|称|说|向|我|有|想|从|户|住|家)"
 _NOT_A_NAME = re.compile(
     r"(?:[何什都和于时那通相从后向能成经应管别强明平全常关国公文高家连越方简路边东利司单水双古满万尤区])|(?:谢谢|丁香)"
@@ -86,6 +89,7 @@ _NO_NAME_INSIDE = re.compile(r"代表|其他|费用|[中小大]学|单位|公司
 _TITLES = (
     r"先生|女士|小姐|太太|大爷|大妈|阿姨|叔叔|大叔|奶奶|爷爷|师傅|老师|医生|护士|主任|书记|经理|律师|警官"
 )
+_TITLE = re.compile(_TITLES)
 _PLACE_AFTER = re.compile(r"[家庄村桥店湾沟屯坝镇营集河堡]")
 
 Span = tuple[int, int, str]
@@ -140,23 +144,25 @@ def _accounts(text: str) -> Iterator[Span]:
 
 def _names(text: str) -> Iterator[Span]:
     told, titled = _name_patterns()
-    for match in told.finditer(text):
+    for match in told.finditer(text) if _CUE.search(text) else ():
         name = match[1]
         if not (len(name) == 2 and _PLACE_AFTER.match(name[1])) and not _NO_NAME_INSIDE.search(name):
             yield *match.span(1), "姓名"
-    for match in titled.finditer(text):
+    for match in titled.finditer(text) if _TITLE.search(text) else ():
         if not _NOT_A_NAME.match(match[1]) and not _NO_NAME_INSIDE.search(match[1]):
             yield *match.span(1), "姓名"
 
 
 def _addresses(text: str) -> Iterator[Span]:
+    if not _ADDRESS.search(text):
+        return
     for match in _ROOM.finditer(text):
         yield *match.span(), "门牌"
     for match in _STREET_NUMBER.finditer(text):
         yield *match.span(1 if match[1] else 2), "门牌"
 
 
-_HAS_DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"(?:\d\D{0,2}){7}|\d[*＊xX×]{3}")  # every number of a person's holds one
 _FINDERS: tuple[Callable[[str], Iterator[Span]], ...] = (_accounts, _names, _addresses)
 
 
@@ -168,7 +174,7 @@ def mask(text: str) -> MaskedText:
     """
     shadow = text.translate(_SHADOW)
     found: list[Span] = []
-    if _HAS_DIGIT.search(shadow):
+    if _NUMBER.search(shadow):
         found.extend(_numbers(shadow))
     for finder in _FINDERS:
         found.extend(finder(text))
