@@ -2,7 +2,8 @@
 
 Vectors are stored as int8 with one scale a row. Word weights follow smooth inverse frequency (Arora,
 Liang and Ma 2017, "A simple but tough-to-beat baseline for sentence embeddings") and are part of the scale.
-A word outside the vocabulary is read character by character, so a typo keeps a neighbourhood.
+A word outside the vocabulary is read by its longest known parts, down to characters, so a new compound and a
+typo keep a neighbourhood.
 """
 
 from __future__ import annotations
@@ -17,18 +18,21 @@ from scipy import sparse
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
+_LONGEST_PIECE = 6
+
 
 @dataclass(frozen=True, slots=True)
 class TokenIds:
     """Vocabulary ids of a batch of tokenised texts, flat.
 
-    `ids[k]` belongs to word `words[k]` (its position in the flat list of all words of the batch), and word
-    `w` to text `texts[w]`. A word outside the vocabulary has one entry per known character, or none.
+    `numbers` and `texts` (n_words) give each word's vocabulary id, or -1 outside the vocabulary, and its text.
+    `ids[k]` is a piece of word `words[k]`: the word itself, or, outside the vocabulary, its known parts.
     """
 
+    numbers: Integers
+    texts: Integers
     ids: Integers
     words: Integers
-    texts: Integers
     n_texts: int
 
 
@@ -56,33 +60,41 @@ class StaticEncoder:
 
     def look_up(self, tokenised: Sequence[Sequence[str]]) -> TokenIds:
         """Vocabulary ids of every word of every text."""
+        flat = [word for tokens in tokenised for word in tokens]
+        n_words = np.fromiter(map(len, tokenised), np.int64, len(tokenised))
         get = self._index.get
-        ids: list[int] = []
-        words: list[int] = []
-        texts: list[int] = []
-        word = 0
-        for number, tokens in enumerate(tokenised):
-            for token in tokens:
-                found = get(token)
-                if found is None:
-                    found = get(token.lower())
-                if found is not None:
-                    ids.append(found)
-                    words.append(word)
-                elif len(token) > 1:
-                    for character in token:
-                        found = get(character)
-                        if found is not None:
-                            ids.append(found)
-                            words.append(word)
-                word += 1
-            texts.extend([number] * len(tokens))
-        return TokenIds(
-            np.asarray(ids, np.int32),
-            np.asarray(words, np.int32),
-            np.asarray(texts, np.int32),
-            len(tokenised),
-        )
+        numbers = np.asarray([get(word, -1) for word in flat], np.int32)
+        n_pieces = np.ones(len(flat), np.int64)
+        parts: list[int] = []
+        told: dict[str, tuple[int, ...]] = {}
+        for place in np.flatnonzero(numbers < 0).tolist():
+            word = flat[place]
+            pieces = told.get(word)
+            if pieces is None:
+                pieces = told[word] = self._pieces(word.lower())
+            if len(pieces) == 1 and len(word) == len(self.vocabulary[pieces[0]]):
+                numbers[place] = pieces[0]
+            else:
+                n_pieces[place] = len(pieces)
+                parts += pieces
+        words = np.repeat(np.arange(len(flat), dtype=np.int32), n_pieces)
+        ids = np.repeat(numbers, n_pieces)
+        ids[ids < 0] = parts
+        texts = np.repeat(np.arange(len(tokenised), dtype=np.int32), n_words)
+        return TokenIds(numbers, texts, ids, words, len(tokenised))
+
+    def _pieces(self, word: str) -> tuple[int, ...]:
+        """Ids of the longest known parts of a word from left to right; none for what has no known part."""
+        found: list[int] = []
+        start = 0
+        while start < len(word):
+            for end in range(min(len(word), start + _LONGEST_PIECE), start, -1):
+                number = self._index.get(word[start:end], -1)
+                if number >= 0:
+                    found.append(number)
+                    break
+            start = max(end, start + 1)
+        return tuple(found)
 
     def sums(self, tokens: TokenIds) -> Floats:
         """Sums of the token vectors of each text (n_texts, width); zeros for a text without a known word."""

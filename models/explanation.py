@@ -6,15 +6,17 @@ feature's share goes to the characters it covers and from there to their words.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.features import FeatureBatch
-from models.heads import Head, LinearHeads
+from models.heads import Head, LinearHeads, Reading
 
 Floats = NDArray[np.float64]
+
+_NO_LETTER = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,18 @@ def attribute(
     head: Head,
     projected: NDArray[np.float32],
     lexicon_block: slice,
-    batch: FeatureBatch,
+    reading: Reading,
     labels: NDArray[np.int64],
 ) -> Attribution:
-    """Word shares of label `labels[t]` (position in `head.labels`) for every text t of the batch.
+    """Word shares of label `labels[t]` (position in `head.labels`) for every text t of the reading.
 
     `projected` (n_vocabulary, n_outputs) are the encoder's vectors times the heads' dense weights.
     """
+    batch = reading.batch
     n_words = len(batch.words)
     sparse_weights = _centred(heads.sparse_weights, head)
     dense_weights = _centred(heads.dense_weights, head)
-    words = _sparse_shares(heads, sparse_weights, batch, labels)
+    words = _sparse_shares(heads, sparse_weights, reading, labels)
     tokens = batch.tokens
     rows = tokens.texts[tokens.words]
     shares = _centred(projected, head)[tokens.ids, labels[rows]]
@@ -64,26 +67,54 @@ def _centred(weights: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
 
 
 def _sparse_shares(
-    heads: LinearHeads, weights: NDArray[np.float32], batch: FeatureBatch, labels: NDArray[np.int64]
+    heads: LinearHeads, weights: NDArray[np.float32], reading: Reading, labels: NDArray[np.int64]
 ) -> Floats:
-    occurrences, columns = batch.occurrences, heads.columns
-    found = columns.columns[occurrences.buckets]
-    known = np.flatnonzero(found >= 0)
-    rows, kept = occurrences.rows[known], found[known].astype(np.int64)
-    _, first, same, times = np.unique(
-        rows * max(columns.n_columns, 1) + kept, return_index=True, return_inverse=True, return_counts=True
-    )
-    squares = np.bincount(rows[first], columns.idf[kept[first]].astype(np.float64) ** 2, batch.n_texts)
-    norms = np.sqrt(np.maximum(squares, 1e-18))
-    shares = columns.idf[kept] * weights[kept, labels[rows]] / norms[rows] / times[same]
-    starts, lengths = occurrences.starts[known], occurrences.lengths[known]
-    per_character = np.zeros(batch.n_characters + 1)
-    for step in range(int(lengths.max(initial=0))):
-        covers = lengths > step
-        per_character += np.bincount(
-            starts[covers] + step, shares[covers] / lengths[covers], len(per_character)
-        )
+    batch, grams, idf = reading.batch, reading.grams, heads.columns.idf
     if not len(batch.word_starts):
         return np.zeros(0)
-    sums: Floats = np.add.reduceat(per_character, batch.word_starts)
+    firsts = np.flatnonzero(grams.first)
+    times = np.diff(np.append(firsts, len(grams.first)))
+    rows, columns = grams.rows[firsts], grams.columns[firsts]
+    share = idf[columns] * weights[columns, labels[rows]] / (grams.norms(idf)[rows] * times)
+    per_place = np.repeat(share, times) / grams.lengths
+    size = batch.n_characters + 1
+    steps = np.bincount(grams.starts, per_place, size) - np.bincount(
+        grams.starts + grams.lengths, per_place, size
+    )
+    sums: Floats = np.add.reduceat(np.cumsum(steps)[:-1], batch.word_starts)
     return sums
+
+
+def top_words(reading: Reading, shares: Floats, most: int) -> list[tuple[tuple[str, float], ...]]:
+    """The words of each text that spoke most for its label, at most `most`, each with the sum of its shares.
+
+    Words of one character are left out where longer ones spoke for the label too, marks and blanks always.
+    """
+    batch, tokens = reading.batch, reading.batch.tokens
+    names: dict[str, int] = {}
+    identity = tokens.numbers.astype(np.int64)
+    for place in np.flatnonzero(identity < 0).tolist():
+        identity[place] = -1 - names.setdefault(batch.words[place], len(names) + 1)
+    order = np.lexsort((identity, tokens.texts))
+    first = np.ones(len(order), bool)
+    first[1:] = (np.diff(identity[order]) != 0) | (np.diff(tokens.texts[order]) != 0)
+    starts = np.flatnonzero(first)
+    sums = np.add.reduceat(shares[order], starts) if len(starts) else np.zeros(0)
+    positive = sums > 0
+    places, sums = order[starts[positive]], sums[positive]
+    found: list[list[tuple[str, float]]] = [[] for _ in range(batch.n_texts)]
+    short: list[list[tuple[str, float]]] = [[] for _ in range(batch.n_texts)]
+    ranked = np.lexsort((-sums, tokens.texts[places]))
+    texts = tokens.texts[places].tolist()
+    values = sums.tolist()
+    words = batch.words
+    for rank in ranked.tolist():
+        text = texts[rank]
+        if len(found[text]) < most:
+            word = words[places[rank]]
+            if len(word) > 1:
+                if not _NO_LETTER.fullmatch(word):
+                    found[text].append((word, values[rank]))
+            elif word.isalnum():
+                short[text].append((word, values[rank]))
+    return [tuple(one or few[:most]) for one, few in zip(found, short, strict=True)]

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import compress
+from itertools import chain, compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,13 +72,12 @@ class FeatureBatch:
     def take(self, kept: NDArray[np.bool_]) -> FeatureBatch:
         """The batch of the texts marked in `kept` (n_texts), in order; positions stay as they are."""
         row = np.cumsum(kept) - 1
-        tokens = self.tokens
+        tokens, grams = self.tokens, self.occurrences
         kept_words = kept[tokens.texts]
         word = np.cumsum(kept_words) - 1
         kept_ids = kept_words[tokens.words]
-        kept_grams = kept[self.occurrences.rows]
+        kept_grams = kept[grams.rows]
         kept_hits = kept_words[self.lexicon_words]
-        grams = self.occurrences
         return FeatureBatch(
             int(kept.sum()),
             Occurrences(
@@ -90,9 +89,10 @@ class FeatureBatch:
             self.dense[kept],
             self.lengths[kept],
             TokenIds(
+                tokens.numbers[kept_words],
+                row[tokens.texts[kept_words]].astype(np.int32),
                 tokens.ids[kept_ids],
                 word[tokens.words[kept_ids]].astype(np.int32),
-                row[tokens.texts[kept_words]].astype(np.int32),
                 int(kept.sum()),
             ),
             tuple(compress(self.words, kept_words)),
@@ -160,6 +160,8 @@ class FeatureExtractor:
                 if (domain, entry.topic) in topic_numbers:
                     table[row, self._n_domains + topic_numbers[domain, entry.topic]] = entry.weight
         self.lexicon_table = table[: len(self._terms)]
+        known = (self._terms.get(word, -1) for word in encoder.vocabulary)
+        self._terms_of_words = np.fromiter(known, np.int64, len(encoder.vocabulary))
 
     @property
     def dense_width(self) -> int:
@@ -178,12 +180,12 @@ class FeatureExtractor:
         tokens = self.encoder.look_up(words)
         lengths = np.fromiter((len(text) for text in texts), np.int64, len(texts))
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        flat = tuple(word for of_text in words for word in of_text)
-        word_lengths = np.fromiter((len(word) for word in flat), np.int64, len(flat))
+        flat = tuple(chain.from_iterable(words))
+        word_lengths = np.fromiter(map(len, flat), np.int64, len(flat))
         word_starts = (
             np.concatenate([[0], np.cumsum(word_lengths)])[:-1] if len(flat) else np.zeros(0, np.int64)
         )
-        lexicon_words, lexicon_rows = self._lexicon_hits(flat)
+        lexicon_words, lexicon_rows = self._lexicon_hits(flat, tokens)
         occurrences = _joined(
             self._character_grams("".join(texts), offsets),
             self._word_grams(tokens, word_starts, word_lengths),
@@ -220,11 +222,15 @@ class FeatureExtractor:
             weights,
         )
 
-    def _lexicon_hits(self, words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _lexicon_hits(
+        self, words: Sequence[str], tokens: TokenIds
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        rows = np.where(tokens.numbers >= 0, self._terms_of_words[tokens.numbers], -1)
         get = self._terms.get
-        hits = [(number, row) for number, word in enumerate(words) if (row := get(word)) is not None]
-        pairs = np.asarray(hits, np.int64).reshape(-1, 2)
-        return pairs[:, 0], pairs[:, 1]
+        for number in np.flatnonzero(tokens.numbers < 0).tolist():
+            rows[number] = get(words[number], -1)
+        hits = np.flatnonzero(rows >= 0)
+        return hits, rows[hits]
 
     def _character_grams(self, joined: str, offsets: NDArray[np.int64]) -> Occurrences:
         codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
@@ -257,13 +263,7 @@ class FeatureExtractor:
     def _word_grams(
         self, tokens: TokenIds, starts: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> Occurrences:
-        ids = np.zeros(len(starts), np.uint64)
-        whole = np.ones(len(tokens.words), bool)
-        if len(tokens.words) > 1:
-            same = tokens.words[1:] == tokens.words[:-1]
-            whole[1:] &= ~same
-            whole[:-1] &= ~same
-        ids[tokens.words[whole]] = tokens.ids[whole].astype(np.uint64) + np.uint64(1)
+        ids = (tokens.numbers + 1).astype(np.uint64)
         known = np.flatnonzero(ids)
         single = (ids[known] + np.uint64(1 << 40)) * _MULTIPLIER
         pairs = known[:-1][(np.diff(known) == 1) & (tokens.texts[known[1:]] == tokens.texts[known[:-1]])]
@@ -295,6 +295,45 @@ def _joined(*parts: Occurrences) -> Occurrences:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownGrams:
+    """The sparse features of `n_texts` texts, in order of text and column, a place in the text each.
+
+    `first` marks the first of several occurrences of one column in one text.
+    """
+
+    n_texts: int
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int32]
+    first: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def norms(self, idf: Floats) -> Floats:
+        """Euclidean length (n_texts) of each text's presence × idf; 1 where a text holds no known gram."""
+        squares = np.bincount(self.rows[self.first], idf[self.columns[self.first]] ** 2, self.n_texts)
+        return np.sqrt(np.where(squares > 0, squares, 1)).astype(np.float32)
+
+    def matrix(self, idf: Floats) -> sparse.csr_matrix:
+        """Presence × idf, rows of unit length: (n_texts, n_columns)."""
+        rows, columns = self.rows[self.first], self.columns[self.first]
+        indptr = np.searchsorted(rows, np.arange(self.n_texts + 1))
+        values = idf[columns] / self.norms(idf)[rows]
+        return sparse.csr_matrix((values, columns, indptr), shape=(self.n_texts, len(idf)))
+
+    def take(self, kept: NDArray[np.bool_]) -> KnownGrams:
+        """The grams of the texts marked in `kept` (n_texts), in order."""
+        row, here = np.cumsum(kept) - 1, kept[self.rows]
+        return KnownGrams(
+            int(kept.sum()),
+            row[self.rows[here]],
+            self.columns[here],
+            self.first[here],
+            self.starts[here],
+            self.lengths[here],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnMap:
     """Which buckets a model knows: `columns` (2**bucket_bits) gives the column of a bucket or -1.
 
@@ -309,18 +348,27 @@ class ColumnMap:
         """Columns the model knows."""
         return len(self.idf)
 
+    def known(self, occurrences: Occurrences, n_texts: int) -> KnownGrams:
+        """The occurrences whose bucket the model knows, brought into order of text and column."""
+        columns = self.columns[occurrences.buckets]
+        which = np.flatnonzero(columns >= 0)
+        by_text = np.argsort(occurrences.rows[which].astype(np.min_scalar_type(n_texts)), kind="stable")
+        which = which[by_text]
+        n_known = np.bincount(occurrences.rows[which], minlength=n_texts)
+        grams = sparse.csr_matrix(
+            (which, columns[which], np.concatenate([[0], np.cumsum(n_known)])),
+            shape=(n_texts, self.n_columns),
+        )
+        grams.sort_indices()
+        rows = np.repeat(np.arange(n_texts), n_known)
+        first = np.ones(len(which), bool)
+        first[1:] = (grams.indices[1:] != grams.indices[:-1]) | (rows[1:] != rows[:-1])
+        starts, lengths = occurrences.starts[grams.data], occurrences.lengths[grams.data]
+        return KnownGrams(n_texts, rows, grams.indices, first, starts, lengths)
+
     def matrix(self, occurrences: Occurrences, n_texts: int) -> sparse.csr_matrix:
         """Presence × idf, rows of unit length: (n_texts, n_columns)."""
-        columns = self.columns[occurrences.buckets]
-        known = columns >= 0
-        keys = np.unique(occurrences.rows[known] * self.n_columns + columns[known])
-        rows, kept = np.divmod(keys, self.n_columns) if self.n_columns else (keys, keys)
-        values = self.idf[kept]
-        indptr = np.searchsorted(rows, np.arange(n_texts + 1))
-        matrix = sparse.csr_matrix((values, kept, indptr), shape=(n_texts, self.n_columns))
-        norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-        matrix.data /= np.repeat(np.maximum(norms, 1e-9), np.diff(indptr))
-        return matrix
+        return self.known(occurrences, n_texts).matrix(self.idf)
 
     @classmethod
     def learn(cls, occurrences: Occurrences, n_texts: int, bucket_bits: int, at_least: int = 2) -> ColumnMap:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.features import ColumnMap, FeatureBatch
+from models.features import ColumnMap, FeatureBatch, KnownGrams
 
 Floats = NDArray[np.float32]
 
@@ -50,6 +50,18 @@ def probabilities(scores: Floats, *, exclusive: bool) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A batch as one model reads it: its features and those of them the model knows."""
+
+    batch: FeatureBatch
+    grams: KnownGrams
+
+    def take(self, kept: NDArray[np.bool_]) -> Reading:
+        """The reading of the texts marked in `kept` (n_texts), in order."""
+        return Reading(self.batch.take(kept), self.grams.take(kept))
+
+
+@dataclass(frozen=True, slots=True)
 class LinearHeads:
     """Joint weights of every head.
 
@@ -66,11 +78,15 @@ class LinearHeads:
         """The head of that name, or None where the taxonomy has no such decision."""
         return next((head for head in self.heads if head.name == name), None)
 
-    def scores(self, batch: FeatureBatch) -> Floats:
+    def read(self, batch: FeatureBatch) -> Reading:
+        """The batch with the sparse features these heads know."""
+        return Reading(batch, self.columns.known(batch.occurrences, batch.n_texts))
+
+    def scores(self, reading: Reading) -> Floats:
         """Scores (n_texts, n_outputs) before calibration."""
-        matrix = self.columns.matrix(batch.occurrences, batch.n_texts)
+        sparse_scores = reading.grams.matrix(self.columns.idf) @ self.sparse_weights
         scores: Floats = np.asarray(
-            matrix @ self.sparse_weights + batch.dense @ self.dense_weights + self.bias, np.float32
+            sparse_scores + reading.batch.dense @ self.dense_weights + self.bias, np.float32
         )
         return scores
 

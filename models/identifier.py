@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 from models.artifact import Artifact, pack_arrays, read_artifact
 from models.decisions import Decisions, decide
 from models.encoder import StaticEncoder
-from models.explanation import attribute
+from models.explanation import attribute, top_words
 from models.features import ColumnMap, FeatureBatch, FeatureConfig, FeatureExtractor
-from models.heads import DOMAIN, SECONDARY, TIER, Head, LinearHeads
+from models.heads import DOMAIN, SECONDARY, TIER, Head, LinearHeads, Reading
 from models.records import Evidence, Identification, Need
 from models.reference import resolve
 from nlp.lexicon import LexiconEntry, parse_lexicon
@@ -152,29 +151,35 @@ class Identifier:
         """One identification per prepared message, in order."""
         if not prepared:
             return []
-        batch = self._extractor.extract(prepared)
-        decisions = decide(self.heads, self.heads.scores(batch), self.taxonomy)
+        reading = self.heads.read(self._extractor.extract(prepared))
+        decisions = decide(self.heads, self.heads.scores(reading), self.taxonomy)
         empty = np.fromiter((not message.text for message in prepared), bool, len(prepared))
         decisions = decisions.with_nothing_said(empty, self.taxonomy)
-        primary = self._explain(batch, DOMAIN, decisions.domain)
-        found = self._secondary_needs(prepared, batch, decisions)
+        primary = self._explain(reading, DOMAIN, decisions.domain)
+        found = self._secondary_needs(prepared, reading, decisions)
         return [
             self._assemble(message, row, decisions, primary[row], found.get(row, []))
             for row, message in enumerate(prepared)
         ]
 
-    def _explain(self, batch: FeatureBatch, name: str, labels: NDArray[np.int64]) -> list[_Told]:
+    def _explain(self, reading: Reading, name: str, labels: NDArray[np.int64]) -> list[_Told]:
         head = self.heads.head(name)
         assert head is not None
-        shares = attribute(self.heads, head, self.projected, self.lexicon_block, batch, labels).words
+        batch = reading.batch
+        shares = attribute(self.heads, head, self.projected, self.lexicon_block, reading, labels).words
         borders = np.searchsorted(batch.tokens.texts, np.arange(batch.n_texts + 1))
+        evidence = top_words(reading, shares, _EVIDENCE_WORDS)
         return [
-            _Told(batch.words[a:b], batch.word_starts[a:b] - start, shares[a:b])
-            for a, b, start in zip(borders[:-1], borders[1:], batch.text_starts, strict=True)
+            _Told(
+                batch.word_starts[a:b] - start,
+                shares[a:b],
+                tuple(Evidence(word, round(share, 4)) for word, share in words),
+            )
+            for a, b, start, words in zip(borders[:-1], borders[1:], batch.text_starts, evidence, strict=True)
         ]
 
     def _secondary_needs(
-        self, prepared: Sequence[PreparedMessage], batch: FeatureBatch, decisions: Decisions
+        self, prepared: Sequence[PreparedMessage], reading: Reading, decisions: Decisions
     ) -> dict[int, list[Need]]:
         head = self.heads.head(SECONDARY)
         needs: dict[int, list[Need]] = {}
@@ -187,14 +192,14 @@ class Identifier:
             if not kept.any():
                 break
             rows, labels = np.flatnonzero(kept), labels[kept]
-            told = self._explain(batch.take(kept), SECONDARY, labels)
+            told = self._explain(reading.take(kept), SECONDARY, labels)
             texts = [one.best_segment(prepared[row]) for one, row in zip(told, rows.tolist(), strict=True)]
             tiers = self._tiers(
                 [replace(prepared[row], text=text) for row, text in zip(rows.tolist(), texts, strict=True)]
             )
             for k, (row, label) in enumerate(zip(rows.tolist(), labels.tolist(), strict=True)):
                 confidence = float(scores[row, label])
-                need = Need(head.labels[label], tiers[k], confidence, texts[k], told[k].evidence())
+                need = Need(head.labels[label], tiers[k], confidence, texts[k], told[k].evidence)
                 needs.setdefault(row, []).append(need)
             scores[rows, labels] = 0.0
         return needs
@@ -203,7 +208,7 @@ class Identifier:
         head = self.heads.head(TIER)
         if head is None:
             return [None] * len(prepared)
-        scores = self.heads.scores(self._extractor.extract(prepared))
+        scores = self.heads.scores(self.heads.read(self._extractor.extract(prepared)))
         return [head.labels[number] for number in head.probabilities(scores).argmax(axis=1)]
 
     def _assemble(
@@ -211,7 +216,7 @@ class Identifier:
     ) -> Identification:
         domain = decisions.domain_labels[decisions.domain[row]]
         confidence = float(decisions.confidence[row])
-        evidence = told.evidence()
+        evidence = told.evidence
         needs: tuple[Need, ...] = ()
         tier = None
         if domain != self.taxonomy.none_id:
@@ -234,22 +239,11 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """The words of one text, where they start in it, and their shares of one label."""
+    """Where the words of one text start in it, their shares of one label, and the words that spoke for it most."""
 
-    words: tuple[str, ...]
     starts: NDArray[np.int64]
     shares: NDArray[np.float64]
-
-    def evidence(self) -> tuple[Evidence, ...]:
-        sums: dict[str, float] = {}
-        for word, share in zip(self.words, self.shares.tolist(), strict=True):
-            if share:
-                sums[word] = sums.get(word, 0.0) + share
-        positive = (pair for pair in sums.items() if pair[1] > 0 and not pair[0].isspace())
-        best = sorted(positive, key=lambda pair: (-pair[1], pair[0]))
-        spoken = [pair for pair in best if any(character.isalnum() for character in pair[0])]
-        spoken = [pair for pair in spoken if len(pair[0]) > 1] or spoken
-        return tuple(Evidence(word, round(share, 4)) for word, share in islice(spoken, _EVIDENCE_WORDS))
+    evidence: tuple[Evidence, ...]
 
     def best_segment(self, message: PreparedMessage) -> str:
         segments = message.segments

@@ -73,7 +73,9 @@ _STREET_NUMBER = re.compile(
     r"|(?<=[路街巷道])(\d{1,4}弄\d{1,3}号)"
 )
 
-_ADDRESS = re.compile(r"[\d一二三四五六七八九十A-Za-z]\s?(?:单元|[号栋幢座弄])|\d{3}|\d[-－—]\d")  # every address holds one
+_ADDRESS = re.compile(
+    r"[\d一二三四五六七八九十A-Za-z]\s?(?:单元|[号栋幢座弄])|\d{3}|\d[-－—]\d"
+)  # every address holds one
 
 _NAME_CUE = (
     r"(?:我叫做?|名叫|姓名(?:是|为)?|我名字(?:是|叫)|我的名字(?:是|叫)|联系人(?:是|为)?|户主(?:是|为|叫)?|经办人|来电人(?:是|叫)|投诉人|举报人|申请人|信访人|反映人|"

@@ -18,7 +18,11 @@ def _table() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, str]]:
     latin = any_of(word for word in meant if word.isascii())
     others = any_of(word for word in meant if not word.isascii())
     firsts = "".join({re.escape(word[0]) for word in meant if not word.isascii()})
-    return re.compile(f"(?=[{firsts}]){others}"), re.compile(rf"(?<![A-Za-z0-9]){latin}(?![A-Za-z0-9])"), meant
+    return (
+        re.compile(f"(?=[{firsts}]){others}"),
+        re.compile(rf"(?<![A-Za-z0-9]){latin}(?![A-Za-z0-9])"),
+        meant,
+    )
 
 
 def any_of(words: Iterable[str]) -> str:

@@ -117,5 +117,7 @@ def _weight(told: str) -> tuple[str, float]:
     except ValueError:
         weight = -1.0
     if not pattern or not 0 <= weight <= 100:
-        raise typer.BadParameter(f"{told!r} is not PATTERN=WEIGHT with a weight from 0 to 100", param_hint="--weigh")
+        raise typer.BadParameter(
+            f"{told!r} is not PATTERN=WEIGHT with a weight from 0 to 100", param_hint="--weigh"
+        )
     return pattern, weight

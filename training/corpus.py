@@ -83,9 +83,12 @@ def weighed(texts: Iterable[str], weight: float) -> Iterator[str]:
 
 
 def runs(text: str) -> set[int]:
-    """Hashes of every stretch of sixteen characters, blanks left out: what two copies of a text share."""
+    """Hashes of every stretch of sixteen characters, blanks left out: what two copies of a text share.
+
+    A shorter text counts as one stretch.
+    """
     text = "".join(text.split())
-    return {hash(text[start : start + _RUN]) for start in range(len(text) - _RUN + 1)}
+    return {hash(text[start : start + _RUN]) for start in range(max(len(text) - _RUN + 1, 1))}
 
 
 def write_corpus(

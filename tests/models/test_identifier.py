@@ -53,9 +53,10 @@ def test_word_shares_add_up_to_the_score(texts: list[str]) -> None:
     batch = IDENTIFIER.features(IDENTIFIER.prepare([Message(text) for text in texts]))
     heads, head = IDENTIFIER.heads, IDENTIFIER.heads.head(DOMAIN)
     assert head is not None
-    scores = heads.scores(batch)[:, head.columns]
+    reading = heads.read(batch)
+    scores = heads.scores(reading)[:, head.columns]
     labels = scores.argmax(axis=1)
-    told = attribute(heads, head, IDENTIFIER.projected, IDENTIFIER.lexicon_block, batch, labels)
+    told = attribute(heads, head, IDENTIFIER.projected, IDENTIFIER.lexicon_block, reading, labels)
     sums = told.base + np.bincount(batch.tokens.texts, told.words, len(texts))
     centred = scores - scores.mean(axis=1, keepdims=True)
     assert sums == pytest.approx(centred[np.arange(len(texts)), labels], abs=2e-3)

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.corpus import CorpusError, corpus_files, write_corpus
+from training.corpus import CorpusError, corpus_files, weighed, weight_of, write_corpus
 from training.pretrain import PretrainConfig, learn_vectors, quantised, to_encoder
 
 SENTENCES = [
@@ -36,9 +36,11 @@ def test_personal_data_is_not_learned_from(corpus: Path) -> None:
 
 def test_texts_kept_out_are_kept_out(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text(
-        "河边上的路灯坏了没有人修理，走夜路害怕\n停水两天了做不了饭也洗不了澡\n", "utf-8"
+        "河边上的路灯坏了没有人修理，走夜路害怕\n停水两天了做不了饭也洗不了澡\n路灯又坏了呀\n", "utf-8"
     )
-    (tmp_path / "gold.jsonl").write_text('{"text":"听说河边上的路灯坏了没有人修理呢"}\n', "utf-8")
+    (tmp_path / "gold.jsonl").write_text(
+        '{"text":"听说河边上的路灯坏了没有人修理，走夜路怕"}\n{"text":"路灯又坏了呀"}\n', "utf-8"
+    )
     assert write_corpus([tmp_path / "in.txt"], tmp_path / "words", [tmp_path / "gold.jsonl"]) == 1
     assert "路灯" not in (tmp_path / "words").read_text("utf-8")
 
@@ -84,3 +86,14 @@ def test_eight_bits_keep_the_vectors() -> None:
     vectors = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)
     encoder = quantised([str(n) for n in range(40)], vectors)
     assert np.abs(encoder.vectors - vectors).max() < np.abs(vectors).max() / 100
+
+
+def test_a_file_is_read_as_often_as_its_weight_says() -> None:
+    texts = [f"第{number}条" for number in range(1000)]
+    assert list(weighed(texts, 2)) == [text for text in texts for _ in range(2)]
+    third = list(weighed(texts, 1 / 3))
+    assert 250 < len(third) < 420
+    assert third == list(weighed(texts, 1 / 3))
+    assert list(weighed(texts, 0)) == []
+    assert weight_of(Path("laws_cn.txt.gz"), [("laws*", 0.3), ("*.jsonl", 2)]) == 0.3
+    assert weight_of(Path("chat.txt.gz"), [("laws*", 0.3)]) == 1
