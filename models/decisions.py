@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads
+from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, Reading, probabilities
+from models.topics import TopicHead
 from nlp.taxonomy import Taxonomy
 
 REVIEW, PRESENT = "review", "present"
+DOUBTFUL, PRESSING = "low_confidence", "urgent_without_need"
+REVIEW_REASONS = {
+    DOUBTFUL: "领域把握不足 · the domain is in doubt",
+    PRESSING: "判为无需求但读来紧急 · no need found, yet it reads as urgent",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,8 @@ class Decisions:
     """What was decided for `n` texts.
 
     `domain` (n) numbers `domain_labels`; `confidence` (n) is in 0–1; `secondary` (n, n_need_domains) marks
-    further needs, with their probabilities in `secondary_confidence`; `tier` and `urgency` are labels or None.
+    further needs, with their probabilities in `secondary_confidence`; `tier` and `urgency` are labels or None;
+    `doubtful` and `pressing` (n) mark what a person should look at.
     """
 
     domain_labels: tuple[str, ...]
@@ -28,7 +36,13 @@ class Decisions:
     secondary_confidence: NDArray[np.float32]
     tier: tuple[str | None, ...]
     urgency: tuple[str | None, ...]
-    review: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
+    pressing: NDArray[np.bool_]
+
+    def review_reasons(self, row: int) -> tuple[str, ...]:
+        """Why text `row` should be looked at by a person; empty where it need not."""
+        reasons = ((DOUBTFUL, self.doubtful[row]), (PRESSING, self.pressing[row]))
+        return tuple(reason for reason, holds in reasons if holds)
 
     def with_nothing_said(self, empty: NDArray[np.bool_], taxonomy: Taxonomy) -> Decisions:
         """The same, with the texts marked in `empty` holding surely no need."""
@@ -41,34 +55,70 @@ class Decisions:
             confidence=np.where(empty, np.float32(1), self.confidence),
             secondary=self.secondary & ~empty[:, None],
             urgency=tuple(calm if gone else given for gone, given in zip(empty, self.urgency, strict=True)),
-            review=self.review & ~empty,
+            doubtful=self.doubtful & ~empty,
+            pressing=self.pressing & ~empty,
         )
 
 
-def decide(heads: LinearHeads, scores: NDArray[np.float32], taxonomy: Taxonomy) -> Decisions:
-    """Labels for joint scores (n_texts, n_outputs)."""
-    domain_head = heads.head(DOMAIN)
-    assert domain_head is not None
-    given = domain_head.probabilities(scores)
-    domain = given.argmax(axis=1)
-    confidence = given[np.arange(len(given)), domain]
-    review = confidence < domain_head.thresholds.get(REVIEW, 0.0)
-    needless = np.zeros(len(given), bool)
-    if taxonomy.none_id in domain_head.labels:
-        needless = domain == domain_head.labels.index(taxonomy.none_id or "")
-    urgency, pressing = _urgency(heads, scores)
-    review = review | (needless & pressing)
-    secondary, secondary_confidence = _secondary(heads, scores, domain, domain_head.labels)
-    return Decisions(
-        domain_head.labels,
-        domain,
-        confidence,
-        secondary & ~needless[:, None],
-        secondary_confidence,
-        _tier(heads, scores),
-        urgency,
-        review,
-    )
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """What turns features into decisions.
+
+    `no_need_shifts` are log-odds by source id: how much rarer or commoner messages without a need are in that
+    channel than in the training data (prior shift, Saerens, Latinne and Decaestecker 2002).
+    """
+
+    heads: LinearHeads
+    topics: TopicHead | None
+    no_need_shifts: Mapping[str, float]
+    taxonomy: Taxonomy
+
+    def domain_scores(
+        self, reading: Reading, scores: NDArray[np.float32], sources: Sequence[str | None]
+    ) -> NDArray[np.float32]:
+        """Domain scores (n_texts, n_domains) whose softmax is the calibrated probability."""
+        head = self.heads.head(DOMAIN)
+        assert head is not None
+        domain: NDArray[np.float32] = scores[:, head.columns]
+        if self.topics is not None:
+            found = self.topics.scores(reading.batch.dense)
+            domain = domain + self.topics.evidence(found, len(head.labels))
+        return domain + self.prior_shifts(sources, head.labels)
+
+    def prior_shifts(self, sources: Sequence[str | None], labels: Sequence[str]) -> NDArray[np.float32]:
+        """What each text's channel adds to its domain scores (n_texts, n_domains)."""
+        shifts = np.zeros((len(sources), len(labels)), np.float32)
+        none_id = self.taxonomy.none_id
+        if none_id in labels:
+            column = labels.index(none_id or "")
+            shifts[:, column] = [self.no_need_shifts.get(source or "", 0.0) for source in sources]
+        return shifts
+
+    def decide(self, reading: Reading, sources: Sequence[str | None]) -> Decisions:
+        """Decisions for the texts of a reading, each from its source."""
+        heads, taxonomy = self.heads, self.taxonomy
+        head = heads.head(DOMAIN)
+        assert head is not None
+        scores = heads.scores(reading)
+        given = probabilities(self.domain_scores(reading, scores, sources), exclusive=True)
+        domain = given.argmax(axis=1)
+        confidence = given[np.arange(len(given)), domain]
+        needless = np.zeros(len(given), bool)
+        if taxonomy.none_id in head.labels:
+            needless = domain == head.labels.index(taxonomy.none_id or "")
+        urgency, pressing = _urgency(heads, scores)
+        secondary, secondary_confidence = _secondary(heads, scores, domain, head.labels)
+        return Decisions(
+            head.labels,
+            domain,
+            confidence,
+            secondary & ~needless[:, None],
+            secondary_confidence,
+            _tier(heads, scores),
+            urgency,
+            confidence < head.thresholds.get(REVIEW, 0.0),
+            needless & pressing,
+        )
 
 
 def _tier(heads: LinearHeads, scores: NDArray[np.float32]) -> tuple[str | None, ...]:

@@ -96,12 +96,16 @@ class StaticEncoder:
             start = max(end, start + 1)
         return tuple(found)
 
-    def sums(self, tokens: TokenIds) -> Floats:
-        """Sums of the token vectors of each text (n_texts, width); zeros for a text without a known word."""
+    def sums(self, tokens: TokenIds, kept: NDArray[np.bool_] | None = None) -> Floats:
+        """Sums of the vectors of each text's tokens (n_texts, width), of those marked in `kept` (n_ids) only.
+
+        Zeros for a text without a known word.
+        """
         rows = tokens.texts[tokens.words]
         borders = np.searchsorted(rows, np.arange(tokens.n_texts + 1))
         shape = (tokens.n_texts, len(self.vocabulary))
-        counts = sparse.csr_matrix((np.ones(len(rows), np.float32), tokens.ids, borders), shape=shape)
+        times = np.ones(len(rows), np.float32) if kept is None else kept.astype(np.float32)
+        counts = sparse.csr_matrix((times, tokens.ids, borders), shape=shape)
         sums: Floats = counts @ self.vectors
         return sums
 

@@ -1,7 +1,8 @@
 """Explanations: how much each word spoke for a label, adding up to the label's score.
 
 The heads are linear, so a label's score, less the mean of its head's scores, is a sum over features; a
-feature's share goes to the characters it covers and from there to their words.
+feature's share goes to the characters it covers and from there to their words. The topics' evidence is not
+linear: its words get gradient × input (Simonyan, Vedaldi and Zisserman 2014) and the base what remains.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads import Head, LinearHeads, Reading
+from models.encoder import StaticEncoder
+from models.heads import Head, LinearHeads, Reading, probabilities
+from models.topics import TopicHead, nearness
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +53,7 @@ def attribute(
     tokens = batch.tokens
     rows = tokens.texts[tokens.words]
     shares = _centred(projected, head)[tokens.ids, labels[rows]]
-    words += np.bincount(tokens.words, shares / batch.lengths[rows], n_words)
+    words += np.bincount(tokens.words, shares * batch.token_weights, n_words)
     lexicon_rows = tokens.texts[batch.lexicon_words]
     lexicon = np.einsum(
         "kw,wk->k", batch.lexicon_weights, dense_weights[lexicon_block][:, labels[lexicon_rows]]
@@ -59,6 +62,39 @@ def attribute(
     rest = batch.dense[:, lexicon_block.stop :]
     base = np.einsum("tw,wt->t", rest, dense_weights[lexicon_block.stop :][:, labels])
     return Attribution(words, base + _centred(heads.bias, head)[labels])
+
+
+def attribute_topics(
+    topics: TopicHead,
+    encoder: StaticEncoder,
+    lexicon_block: slice,
+    reading: Reading,
+    labels: NDArray[np.int64],
+    n_domains: int,
+) -> Attribution:
+    """Word shares in the topics' evidence for domain `labels[t]`, less its mean over the domains, for every text t."""
+    batch, tokens = reading.batch, reading.batch.tokens
+    width = encoder.width
+    vectors = batch.dense[:, :width]
+    near = nearness(vectors, topics.landmarks, topics.gamma)
+    scores = batch.dense @ topics.dense_weights + near @ topics.landmark_weights + topics.bias
+    evidence = topics.evidence(scores, n_domains)
+    given = probabilities(scores, exclusive=True)
+    owners = topics.owners
+    within = given / np.maximum(given @ np.eye(n_domains, dtype=np.float32)[owners], 1e-6)[:, owners]
+    ours = (owners[None] == labels[:, None]) - np.float32(1 / n_domains)
+    slopes = np.float32(topics.weight) * within * ours
+    pulls = near * (slopes @ topics.landmark_weights.T)
+    kernel = 2 * topics.gamma * (pulls @ topics.landmarks - pulls.sum(axis=1, keepdims=True) * vectors)
+    gradient = slopes @ topics.dense_weights[:width].T + kernel
+    rows = tokens.texts[tokens.words]
+    shares = np.einsum("kw,kw->k", encoder.vectors[tokens.ids], gradient[rows]) * batch.token_weights
+    words: Floats = np.bincount(tokens.words, shares, len(batch.words)).astype(np.float64)
+    terms = slopes @ topics.dense_weights[lexicon_block].T
+    lexicon = np.einsum("kw,kw->k", batch.lexicon_weights, terms[tokens.texts[batch.lexicon_words]])
+    words += np.bincount(batch.lexicon_words, lexicon, len(batch.words))
+    score = evidence[np.arange(batch.n_texts), labels] - evidence.mean(axis=1)
+    return Attribution(words, score - np.bincount(tokens.texts, words, batch.n_texts))
 
 
 def _centred(weights: NDArray[np.float32], head: Head) -> NDArray[np.float32]:

@@ -53,14 +53,15 @@ class Occurrences:
 class FeatureBatch:
     """The features of `n_texts` texts.
 
-    `dense` is (n_texts, dense_width), `lengths` (n_texts) what its encoder block was divided by. `text_starts` (n_texts) and `word_starts` (n_words) are first positions
-    in the joined text of `n_characters` characters.
+    `dense` is (n_texts, dense_width); its encoder block is the sum of the vectors of `tokens.ids`, each times its
+    entry in `token_weights` (n_ids). `text_starts` (n_texts) and `word_starts` (n_words) are first positions in
+    the joined text of `n_characters` characters.
     """
 
     n_texts: int
     occurrences: Occurrences
     dense: Floats
-    lengths: Floats
+    token_weights: Floats
     tokens: TokenIds
     words: tuple[str, ...]
     word_starts: NDArray[np.int64]
@@ -87,7 +88,7 @@ class FeatureBatch:
                 grams.lengths[kept_grams],
             ),
             self.dense[kept],
-            self.lengths[kept],
+            self.token_weights[kept_ids],
             TokenIds(
                 tokens.numbers[kept_words],
                 row[tokens.texts[kept_words]].astype(np.int32),
@@ -118,6 +119,15 @@ def _character_table() -> NDArray[np.uint32]:
     return table
 
 
+_OPENING = re.compile(r"[\s\S]{2,60}?[。！？!?；\n]")
+
+
+def _opening(text: str) -> int:
+    """Where the first sentence of a text ends, at the 60th character at the latest."""
+    found = _OPENING.match(text)
+    return found.end() if found else min(len(text), 60)
+
+
 def _hidden(match: re.Match[str]) -> str:
     return "\ufffc" * len(match[0])
 
@@ -137,28 +147,30 @@ class FeatureExtractor:
         encoder: StaticEncoder,
         segmenter: Segmenter,
         lexicon: Sequence[LexiconEntry],
-        domains: Sequence[str],
-        topics: Sequence[tuple[str, str]],
         sources: Sequence[str],
         config: FeatureConfig | None = None,
     ) -> None:
-        """`topics` are (domain, topic) pairs; the dense block is encoder | domains | topics | sources | length."""
+        """The dense block is encoder | lexicon domains | lexicon topics | sources | length.
+
+        Domains and topics are the lexicon's own, so they speak to any taxonomy.
+        """
         self.config = config or FeatureConfig()
         self.encoder = encoder
         self._segmenter = segmenter
         self._sources = {source: number for number, source in enumerate(sources)}
+        domains = sorted({domain for entry in lexicon for domain in entry.domains})
+        topics = sorted({(entry.domains[0], entry.topic) for entry in lexicon if entry.domains})
         self._n_domains, self._n_topics = len(domains), len(topics)
-        domain_numbers = {domain: number for number, domain in enumerate(domains)}
-        topic_numbers = {pair: number for number, pair in enumerate(topics)}
+        domain_columns = {domain: number for number, domain in enumerate(domains)}
+        topic_columns = {topic: number for number, topic in enumerate(topics, len(domains))}
         self._terms: dict[str, int] = {}
-        table = np.zeros((len(lexicon), self._n_domains + self._n_topics), np.float32)
+        table = np.zeros((len(lexicon), len(domains) + len(topics)), np.float32)
         for entry in lexicon:
-            row = self._terms.setdefault(entry.term, len(self._terms))
+            row = table[self._terms.setdefault(entry.term, len(self._terms))]
             for domain in entry.domains:
-                if domain in domain_numbers:
-                    table[row, domain_numbers[domain]] = max(table[row, domain_numbers[domain]], entry.weight)
-                if (domain, entry.topic) in topic_numbers:
-                    table[row, self._n_domains + topic_numbers[domain, entry.topic]] = entry.weight
+                row[domain_columns[domain]] = max(row[domain_columns[domain]], entry.weight)
+            if entry.domains:
+                row[topic_columns[entry.domains[0], entry.topic]] = entry.weight
         self.lexicon_table = table[: len(self._terms)]
         known = (self._terms.get(word, -1) for word in encoder.vocabulary)
         self._terms_of_words = np.fromiter(known, np.int64, len(encoder.vocabulary))
@@ -191,9 +203,9 @@ class FeatureExtractor:
             self._word_grams(tokens, word_starts, word_lengths),
         )
         dense = np.zeros((len(texts), self.dense_width), np.float32)
-        sums = self.encoder.sums(tokens)
-        vector_lengths = lengths_of(sums)
-        dense[:, : self.encoder.width] = sums / vector_lengths[:, None]
+        openings = offsets[:-1] + np.fromiter(map(_opening, texts), np.int64, len(texts))
+        vectors, token_weights = self._vectors(tokens, word_starts, openings)
+        dense[:, : self.encoder.width] = vectors
         owners = np.searchsorted(tokens.texts[lexicon_words], np.arange(len(texts) + 1))
         counts = sparse.csr_matrix(
             (np.ones(len(lexicon_rows), np.float32), lexicon_rows, owners),
@@ -212,7 +224,7 @@ class FeatureExtractor:
             len(texts),
             occurrences,
             dense,
-            vector_lengths,
+            token_weights,
             tokens,
             flat,
             word_starts,
@@ -221,6 +233,22 @@ class FeatureExtractor:
             lexicon_words,
             weights,
         )
+
+    def _vectors(
+        self, tokens: TokenIds, word_starts: NDArray[np.int64], openings: NDArray[np.int64]
+    ) -> tuple[Floats, Floats]:
+        """Unit vectors (n_texts, width) of the whole text and its opening sentence in equal parts, and each
+        token's weight (n_ids) in them: the opening of a letter or record says what it is about.
+        """
+        rows = tokens.texts[tokens.words]
+        inside = word_starts[tokens.words] < openings[rows]
+        whole, opening = self.encoder.sums(tokens), self.encoder.sums(tokens, inside)
+        whole_lengths, opening_lengths = lengths_of(whole), lengths_of(opening)
+        vectors: Floats = whole / whole_lengths[:, None] + opening / opening_lengths[:, None]
+        lengths = lengths_of(vectors)
+        weights = (1 / whole_lengths[rows] + inside / opening_lengths[rows]) / lengths[rows]
+        vectors /= lengths[:, None]
+        return vectors, weights.astype(np.float32)
 
     def _lexicon_hits(
         self, words: Sequence[str], tokens: TokenIds

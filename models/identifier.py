@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Artifact, pack_arrays, read_artifact
-from models.decisions import Decisions, decide
+from models.decisions import Decider, Decisions
 from models.encoder import StaticEncoder
-from models.explanation import attribute, top_words
+from models.explanation import Attribution, attribute, attribute_topics, top_words
 from models.features import ColumnMap, FeatureBatch, FeatureConfig, FeatureExtractor
-from models.heads import DOMAIN, SECONDARY, TIER, Head, LinearHeads, Reading
-from models.records import Evidence, Identification, Need
+from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, Reading
+from models.records import Evidence, Explanation, Identification, Need
 from models.reference import resolve
+from models.topics import TopicHead
 from nlp.lexicon import LexiconEntry, parse_lexicon
 from nlp.preparing import Preparer
 from nlp.records import Message, PreparedMessage
@@ -73,14 +75,11 @@ class Knowledge:
 
     def extractor(self, config: FeatureConfig | None = None) -> FeatureExtractor:
         """A feature extractor over this knowledge."""
-        taxonomy = self.taxonomy
         return FeatureExtractor(
             self.encoder,
             Segmenter(entry.term for entry in self.lexicon),
             self.lexicon,
-            taxonomy.domain_ids,
-            [(domain, topic) for domain, topics in taxonomy.topic_ids.items() for topic in topics],
-            taxonomy.source_ids,
+            self.taxonomy.source_ids,
             config,
         )
 
@@ -92,7 +91,7 @@ class Identifier:
     """
 
     def __init__(
-        self, knowledge: Knowledge, extractor: FeatureExtractor, heads: LinearHeads, version: str
+        self, knowledge: Knowledge, extractor: FeatureExtractor, decider: Decider, version: str
     ) -> None:
         self.taxonomy = knowledge.taxonomy
         self.encoder = knowledge.encoder
@@ -100,8 +99,9 @@ class Identifier:
         self.knowledge = knowledge
         self._preparer = Preparer(knowledge.taxonomy)
         self._extractor = extractor
-        self.heads = heads
-        self.projected = self.encoder.project(heads.dense_weights[: self.encoder.width])
+        self.decider = decider
+        self.heads = decider.heads
+        self.projected = self.encoder.project(self.heads.dense_weights[: self.encoder.width])
 
     @classmethod
     def load(cls, reference: str | Path | None = None) -> Identifier:
@@ -123,7 +123,10 @@ class Identifier:
             arrays["dense_weights"],
             arrays["bias"],
         )
-        return cls(knowledge, knowledge.extractor(config), heads, artifact.version)
+        decider = Decider(
+            heads, _topics(settings.get("topics"), arrays), settings["no_need_shifts"], knowledge.taxonomy
+        )
+        return cls(knowledge, knowledge.extractor(config), decider, artifact.version)
 
     @property
     def lexicon_block(self) -> slice:
@@ -152,7 +155,7 @@ class Identifier:
         if not prepared:
             return []
         reading = self.heads.read(self._extractor.extract(prepared))
-        decisions = decide(self.heads, self.heads.scores(reading), self.taxonomy)
+        decisions = self.decider.decide(reading, [message.source for message in prepared])
         empty = np.fromiter((not message.text for message in prepared), bool, len(prepared))
         decisions = decisions.with_nothing_said(empty, self.taxonomy)
         primary = self._explain(reading, DOMAIN, decisions.domain)
@@ -161,6 +164,62 @@ class Identifier:
             self._assemble(message, row, decisions, primary[row], found.get(row, []))
             for row, message in enumerate(prepared)
         ]
+
+    def explain(self, messages: Sequence[Message]) -> list[tuple[Explanation, ...]]:
+        """Why each message got its domain, tier and urgency: an explanation a decision, none for an empty text."""
+        prepared = self.prepare(messages)
+        if not prepared:
+            return []
+        reading = self.heads.read(self._extractor.extract(prepared))
+        sources = [message.source for message in prepared]
+        decisions = self.decider.decide(reading, sources)
+        told: list[list[Explanation]] = [[] for _ in prepared]
+        chosen: tuple[tuple[str, Sequence[str | None]], ...] = (
+            (DOMAIN, [decisions.domain_labels[number] for number in decisions.domain]),
+            (TIER, decisions.tier),
+            (URGENCY, decisions.urgency),
+        )
+        for name, labels in chosen:
+            head = self.heads.head(name)
+            if head is None:
+                continue
+            numbers = np.asarray([head.labels.index(label or "") for label in labels], np.int64)
+            found = self._attribution(head, reading, numbers, sources)
+            borders = np.searchsorted(reading.batch.tokens.texts, np.arange(len(prepared) + 1)).tolist()
+            for row, message in enumerate(prepared):
+                needless = (
+                    name == TIER and labels[row] is not None and chosen[0][1][row] == self.taxonomy.none_id
+                )
+                if not message.text or needless:
+                    continue
+                place = slice(borders[row], borders[row + 1])
+                starts = (reading.batch.word_starts[place] - reading.batch.text_starts[row]).tolist()
+                ends = [*starts[1:], len(message.text)]
+                shares = found.words[place].tolist()
+                words = tuple(
+                    Evidence(message.text[a:b], share)
+                    for a, b, share in zip(starts, ends, shares, strict=True)
+                )
+                base = float(found.base[row])
+                score = base + sum(word.weight for word in words)
+                told[row].append(Explanation(name, head.labels[numbers[row]], score, base, words))
+        return [tuple(one) for one in told]
+
+    def _attribution(
+        self, head: Head, reading: Reading, labels: NDArray[np.int64], sources: Sequence[str | None]
+    ) -> Attribution:
+        found = attribute(self.heads, head, self.projected, self.lexicon_block, reading, labels)
+        if head.name != DOMAIN:
+            return found
+        base, words = found.base, found.words
+        if self.decider.topics is not None:
+            more = attribute_topics(
+                self.decider.topics, self.encoder, self.lexicon_block, reading, labels, len(head.labels)
+            )
+            base, words = base + more.base, words + more.words
+        shifts = self.decider.prior_shifts(sources, head.labels)
+        centred = shifts - shifts.mean(axis=1, keepdims=True)
+        return Attribution(words, base + centred[np.arange(len(labels)), labels])
 
     def _explain(self, reading: Reading, name: str, labels: NDArray[np.int64]) -> list[_Told]:
         head = self.heads.head(name)
@@ -229,12 +288,28 @@ class Identifier:
             confidence=confidence,
             tier=tier,
             urgency=decisions.urgency[row],
-            review=bool(decisions.review[row]),
+            review=bool(decisions.review_reasons(row)),
             needs=needs,
             evidence=evidence,
             model=self.version,
             taxonomy=self.taxonomy.version,
+            review_reasons=decisions.review_reasons(row),
         )
+
+
+def _topics(settings: Mapping[str, Any] | None, arrays: Mapping[str, NDArray[Any]]) -> TopicHead | None:
+    if settings is None:
+        return None
+    return TopicHead(
+        tuple(settings["labels"]),
+        arrays["topic_owners"].astype(np.int64),
+        arrays["topic_dense_weights"],
+        arrays["landmarks"].astype(np.float32),
+        arrays["landmark_weights"].astype(np.float32),
+        arrays["topic_bias"],
+        settings["gamma"],
+        settings["weight"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,21 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a decision fell as it did.
+
+    `score` is the label's log-odds against the mean of the decision's labels; `words`, in the order of the text,
+    carry their signed shares of it, `base` what no single word carries: score = base + sum of the shares.
+    """
+
+    decision: str
+    label: str
+    score: float
+    base: float
+    words: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Need:
     """One need of a message.
 
@@ -34,8 +49,8 @@ class Need:
 class Identification:
     """The needs of one message, the primary one first; none where the message asks for nothing.
 
-    `confidence` is the calibrated probability in 0–1 that `domain` is right, `urgency_scores` follow the
-    taxonomy's order of urgencies, and `review` asks for a person's look.
+    `confidence` is the calibrated probability in 0–1 that `domain` is right, and `review` asks for a person's
+    look, for the `review_reasons` given by id (see `models.decisions.REVIEW_REASONS`).
     """
 
     prepared: PreparedMessage
@@ -48,6 +63,7 @@ class Identification:
     evidence: tuple[Evidence, ...]
     model: str
     taxonomy: str
+    review_reasons: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -79,6 +79,8 @@ class _LabelledRow(_MessageRow):
     secondary: Annotated[list[str], BeforeValidator(_labels)] = []
     tier: str | None = None
     urgency: str | None = None
+    topic: str | None = None
+    hard: bool = False
 
 
 class MessageReader:
@@ -153,7 +155,10 @@ class MessageReader:
                 return RowError(
                     line, f"field {field!r}: {label[:40]!r} is not in taxonomy {taxonomy.version}"
                 )
-        return LabelledMessage(message, domain, tuple(fields.secondary), fields.tier, fields.urgency)
+        topic = fields.topic if fields.topic in taxonomy.topic_ids[domain] else None
+        return LabelledMessage(
+            message, domain, tuple(fields.secondary), fields.tier, fields.urgency, topic, fields.hard
+        )
 
 
 def _problem(error: ValidationError) -> str:

@@ -69,10 +69,15 @@ class PreparedMessage:
 
 @dataclass(frozen=True, slots=True)
 class LabelledMessage:
-    """A message with the labels an annotator gave it; absent fields are None."""
+    """A message with the labels an annotator gave it; absent fields are None.
+
+    `topic` is one of its domain's topics; `hard` marks a message written or chosen to mislead.
+    """
 
     message: Message
     domain: str
     secondary: tuple[str, ...] = ()
     tier: str | None = None
     urgency: str | None = None
+    topic: str | None = None
+    hard: bool = False

@@ -54,9 +54,14 @@ class Urgency(_Defined):
 
 
 class Source(_Defined):
-    """A channel residents speak through, with the cleaning steps its texts need."""
+    """A channel residents speak through, with the cleaning steps its texts need.
+
+    `no_need_share` is the share of its messages expected to ask for nothing, or None where that is as in the
+    training data.
+    """
 
     cleaning: tuple[str, ...] = ()
+    no_need_share: float | None = Field(default=None, gt=0, lt=1)
 
 
 class Handling(_Entry):
@@ -220,6 +225,11 @@ class Taxonomy:
     def source_ids(self) -> tuple[str, ...]:
         """Source ids in file order."""
         return tuple(source.id for source in self.file.sources)
+
+    @cached_property
+    def no_need_shares(self) -> dict[str, float]:
+        """Expected share of messages without a need by source id, where the file states one."""
+        return {s.id: s.no_need_share for s in self.file.sources if s.no_need_share is not None}
 
     @cached_property
     def topic_ids(self) -> dict[str, tuple[str, ...]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from matching.records import Matching
-from models.records import Identification
+from models.decisions import REVIEW_REASONS
+from models.records import Explanation, Identification
 
 CLASSIFY_COLUMNS = (
     "id", "domain", "confidence", "tier", "urgency", "review", "needs", "model", "taxonomy",
@@ -35,6 +36,25 @@ def identification_row(one: Identification) -> dict[str, Any]:
         "model": one.model,
         "taxonomy": one.taxonomy,
     }
+
+
+def review_reasons(one: Identification) -> list[str]:
+    """Why a person should look at this message, in words."""
+    return [REVIEW_REASONS[reason] for reason in one.review_reasons]
+
+
+def explanation_rows(explanations: tuple[Explanation, ...]) -> list[dict[str, Any]]:
+    """The explanations of one message, weights rounded to four places."""
+    return [
+        {
+            "decision": one.decision,
+            "label": one.label,
+            "score": round(one.score, 4),
+            "base": round(one.base, 4),
+            "words": [[word.word, round(word.weight, 4)] for word in one.words],
+        }
+        for one in explanations
+    ]
 
 
 def matching_row(message_id: str, matching: Matching) -> dict[str, Any]:

@@ -21,7 +21,14 @@ from models.records import Identification
 from nlp.reading import MessageReader
 from nlp.records import Message
 from nlp.tables import RowError, check_suffix, count_rows, read_rows, to_json, write_rows
-from serving.answers import CLASSIFY_COLUMNS, MATCH_COLUMNS, identification_row, matching_row
+from serving.answers import (
+    CLASSIFY_COLUMNS,
+    MATCH_COLUMNS,
+    explanation_rows,
+    identification_row,
+    matching_row,
+    review_reasons,
+)
 from serving.settings import Settings
 
 errors = Console(stderr=True)
@@ -67,20 +74,27 @@ def classify(
     out: Output,
     model: ModelOption = "default",
     strict: Strict = False,
+    explain: Annotated[bool, typer.Option(help="附每个词的分量 · add each word's weight")] = False,
     ledger: LedgerOption = None,
 ) -> None:
     """识别诉求 · Messages to needs; an interrupted run goes on where it stopped."""
     identifier = Identifier.load(model)
-    run = _Run(source, out, f"classify {identifier.version}", strict)
+    run = _Run(source, out, f"classify {identifier.version}{' explained' * explain}", strict)
     book = _ledger(ledger)
 
     def answer(messages: list[Message]) -> Iterator[dict[str, Any]]:
         found = identifier.identify(messages)
         if book:
             book.record(found)
-        yield from map(identification_row, found)
+        if not explain:
+            yield from map(identification_row, found)
+            return
+        for one, why in zip(found, identifier.explain(messages), strict=True):
+            more = {"review_reasons": review_reasons(one), "explanation": explanation_rows(why)}
+            yield identification_row(one) | more
 
-    run.go(MessageReader(identifier.taxonomy), answer, CLASSIFY_COLUMNS)
+    more_columns = ("review_reasons", "explanation") if explain else ()
+    run.go(MessageReader(identifier.taxonomy), answer, (*CLASSIFY_COLUMNS, *more_columns))
 
 
 def match(

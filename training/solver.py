@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,41 +35,128 @@ def fit(
     targets: Floats,
     folds: NDArray[np.int64],
     penalty: float,
+    weights: Floats | None = None,
     progress: Callable[[], None] | None = None,
 ) -> Fit:
     """Least-squares fit of `inputs` (n_rows, n_inputs) to `targets` (n_rows, n_outputs), `penalty` on the weights.
 
-    `folds` (n_rows) numbers each row's held-out fold; `progress` is called after each of the folds and at the
-    end. Up to `MOST_ROWS_FOR_GRAM` rows are solved exactly (n_rows² numbers of memory), more by conjugate
-    gradients.
+    `folds` (n_rows) numbers each row's held-out fold, `weights` (n_rows) how much each row counts; `progress` is
+    called after each of the folds and at the end. Up to `MOST_ROWS_FOR_GRAM` rows are solved exactly (n_rows²
+    numbers of memory), more by conjugate gradients.
     """
+    counts = np.ones(len(targets), np.float32) if weights is None else weights
     learn = _solve_exactly(inputs) if inputs.shape[0] <= MOST_ROWS_FOR_GRAM else _solve_by_gradients(inputs)
+
+    def fitted(rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        return learn(rows, targets[rows], penalty, counts[rows])
+
+    def predict(fold: tuple[Floats, Floats], rows: NDArray[np.int64]) -> Floats:
+        scores: Floats = inputs[rows] @ fold[0] + fold[1]
+        return scores
+
+    held_out = _cross_fitted(fitted, predict, targets.shape, folds, progress)
+    learned, bias = fitted(np.arange(len(targets)))
+    if progress:
+        progress()
+    return Fit(learned, bias, held_out)
+
+
+def fit_kernel(
+    gram: Floats,
+    targets: Floats,
+    folds: NDArray[np.int64],
+    penalty: float,
+    weights: Floats,
+    progress: Callable[[], None] | None = None,
+) -> Fit:
+    """Kernel ridge regression on a Gram matrix (n_rows, n_rows); the fit's weights are the rows' (n_rows, n_outputs)."""
+
+    def fitted(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats, Floats]:
+        bias = np.average(targets[rows], axis=0, weights=weights[rows]).astype(np.float32)
+        return rows, _dual(gram[np.ix_(rows, rows)], targets[rows] - bias, penalty / weights[rows]), bias
+
+    def predict(fold: tuple[NDArray[np.int64], Floats, Floats], rows: NDArray[np.int64]) -> Floats:
+        scores: Floats = gram[np.ix_(rows, fold[0])] @ fold[1] + fold[2]
+        return scores
+
+    held_out = _cross_fitted(fitted, predict, targets.shape, folds, progress)
+    _, learned, bias = fitted(np.arange(len(targets)))
+    if progress:
+        progress()
+    return Fit(learned, bias, held_out)
+
+
+def fit_primal(
+    inputs: Floats,
+    targets: Floats,
+    folds: NDArray[np.int64],
+    penalty: float,
+    weights: Floats,
+    progress: Callable[[], None] | None = None,
+) -> Fit:
+    """Ridge regression on dense `inputs` (n_rows, n_inputs) by normal equations; grows linearly with the rows."""
+    bias = np.average(targets, axis=0, weights=weights).astype(np.float32)
+    centred = targets - bias
+    names = np.unique(folds)
+    parts = []
+    for fold in names:
+        rows = np.flatnonzero(folds == fold)
+        scaled = inputs[rows] * weights[rows, None]
+        parts.append((rows, inputs[rows].T @ scaled, scaled.T @ centred[rows]))
+    gram = np.sum([part[1] for part in parts], axis=0)
+    products = np.sum([part[2] for part in parts], axis=0)
     held_out = np.zeros(targets.shape, np.float32)
+    ridge = np.full(inputs.shape[1], penalty, np.float32)
+    for rows, part, product in parts:
+        learned = _dual(gram - part, products - product, ridge)
+        held_out[rows] = inputs[rows] @ learned + bias
+        if progress:
+            progress()
+    learned = _dual(gram, products, ridge)
+    if progress:
+        progress()
+    return Fit(learned, bias, held_out)
+
+
+_Fold = TypeVar("_Fold")
+
+
+def _cross_fitted(
+    fitted: Callable[[NDArray[np.int64]], _Fold],
+    predict: Callable[[_Fold, NDArray[np.int64]], Floats],
+    shape: tuple[int, ...],
+    folds: NDArray[np.int64],
+    progress: Callable[[], None] | None,
+) -> Floats:
+    held_out = np.zeros(shape, np.float32)
     for fold in np.unique(folds):
         held, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         if len(rest):
-            weights, bias = learn(rest, targets[rest], penalty)
-            held_out[held] = inputs[held] @ weights + bias
+            held_out[held] = predict(fitted(rest), held)
         if progress:
             progress()
-    weights, bias = learn(np.arange(len(targets)), targets, penalty)
-    if progress:
-        progress()
-    return Fit(weights, bias, held_out)
+    return held_out
 
 
-_Learn = Callable[[NDArray[np.int64], Floats, float], tuple[Floats, Floats]]
+def _dual(gram: Floats, targets: Floats, ridge: Floats) -> Floats:
+    """Shares (n_rows, n_outputs) that solve (gram + diag(ridge)) shares = targets; `gram` is overwritten."""
+    gram[np.diag_indices_from(gram)] += ridge
+    shares: Floats = linalg.solve(gram, targets, assume_a="pos", overwrite_a=True, check_finite=False)
+    return shares
+
+
+_Learn = Callable[[NDArray[np.int64], Floats, float, Floats], tuple[Floats, Floats]]
 
 
 def _solve_exactly(inputs: sparse.csr_matrix) -> _Learn:
     gram = (inputs @ inputs.T).toarray().astype(np.float32)
 
-    def learn(rows: NDArray[np.int64], targets: Floats, penalty: float) -> tuple[Floats, Floats]:
-        bias = targets.mean(axis=0)
-        system = gram[np.ix_(rows, rows)]
-        system[np.diag_indices_from(system)] += penalty
-        shares = linalg.solve(system, targets - bias, assume_a="pos", overwrite_a=True, check_finite=False)
-        return np.asarray(inputs[rows].T @ shares, np.float32), bias.astype(np.float32)
+    def learn(
+        rows: NDArray[np.int64], targets: Floats, penalty: float, weights: Floats
+    ) -> tuple[Floats, Floats]:
+        bias = np.average(targets, axis=0, weights=weights).astype(np.float32)
+        shares = _dual(gram[np.ix_(rows, rows)], targets - bias, penalty / weights)
+        return np.asarray(inputs[rows].T @ shares, np.float32), bias
 
     return learn
 
@@ -76,10 +164,12 @@ def _solve_exactly(inputs: sparse.csr_matrix) -> _Learn:
 def _solve_by_gradients(inputs: sparse.csr_matrix) -> _Learn:
     linear_model = require("sklearn.linear_model", "train")
 
-    def learn(rows: NDArray[np.int64], targets: Floats, penalty: float) -> tuple[Floats, Floats]:
-        bias = targets.mean(axis=0)
+    def learn(
+        rows: NDArray[np.int64], targets: Floats, penalty: float, weights: Floats
+    ) -> tuple[Floats, Floats]:
+        bias = np.average(targets, axis=0, weights=weights).astype(np.float32)
         model = linear_model.Ridge(alpha=penalty, fit_intercept=False, solver="sparse_cg", tol=1e-4)
-        model.fit(inputs[rows], targets - bias)
-        return np.asarray(model.coef_.T, np.float32).reshape(inputs.shape[1], -1), bias.astype(np.float32)
+        model.fit(inputs[rows], targets - bias, sample_weight=weights)
+        return np.asarray(model.coef_.T, np.float32).reshape(inputs.shape[1], -1), bias
 
     return learn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,16 +14,18 @@ from scipy import sparse
 
 from evaluation.metrics import classification_report
 from models.artifact import pack_arrays, pack_json
-from models.calibration import fit_scaling, threshold_for_accuracy, threshold_for_f
+from models.calibration import fit_scaling, fit_temperature, threshold_for_accuracy, threshold_for_f
 from models.decisions import PRESENT, REVIEW, at_least_this_pressing, choose
 from models.features import ColumnMap, FeatureBatch, FeatureConfig
 from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, lay_out, probabilities
 from models.identifier import Knowledge
+from models.topics import TopicHead
 from nlp.preparing import Preparer
 from nlp.records import LabelledMessage
 from nlp.taxonomy import Taxonomy
 from training.card import model_card
 from training.solver import Fit, fit
+from training.topics import LearnedTopics, TopicConfig, learn_topics, weighed
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -33,14 +35,20 @@ Progress = Callable[[str, int, int], None]
 class TrainingConfig:
     """How heads are trained.
 
-    `penalty` is the L2 penalty on the weights; `dense_scale` weighs the dense block against the unit-length
-    sparse one; `n_folds` held-out folds give the scores that calibration learns from; `review_accuracy` is
-    the accuracy wanted of answers that need no review; `urgency_beta` above 1 favours recall.
+    `penalty` is the L2 penalty on the weights; `encoder_scale` weighs the encoder's unit vector against the
+    unit-length sparse features; a sparse feature must stand in `at_least` texts; hard records count
+    `hard_weight`, for they are many more than in life; where topics are known, domain scores are multiplied by
+    `domain_sharpness` beside the topics' evidence. `n_folds` held-out folds give the scores that calibration
+    learns from; `review_accuracy` is the accuracy wanted of answers that need no review; `urgency_beta` above 1
+    favours recall.
     """
 
     penalty: float = 0.5
-    dense_scale: float = 1.0
+    encoder_scale: float = 1.4
     at_least: int = 3
+    hard_weight: float = 0.5
+    domain_sharpness: float = 3.0
+    topics: TopicConfig = field(default_factory=TopicConfig)
     n_folds: int = 5
     review_accuracy: float = 0.95
     urgency_beta: float = 2.0
@@ -49,11 +57,16 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One head's rows and truth: class numbers for exclusive heads, a 0/1 matrix otherwise."""
+    """One head's rows and truth: class numbers for exclusive heads, a 0/1 matrix otherwise.
+
+    `typical` (n_rows) marks the records calibration learns from: all but the hard ones, which were chosen to
+    mislead and say nothing of how sure to be of ordinary messages.
+    """
 
     head: Head
     rows: NDArray[np.int64]
     truth: NDArray[np.int64]
+    typical: NDArray[np.bool_]
 
     @property
     def targets(self) -> Floats:
@@ -86,22 +99,37 @@ def train(
     prepared = Preparer(taxonomy).prepare([record.message for record in records])
     batch = knowledge.extractor(features).extract(prepared)
     columns = ColumnMap.learn(batch.occurrences, batch.n_texts, features.bucket_bits, config.at_least)
-    inputs = _inputs(batch, columns, config)
+    width = knowledge.encoder.width
+    column_scale = np.ones(batch.dense.shape[1], np.float32)
+    column_scale[:width] = config.encoder_scale
+    inputs = _inputs(batch, columns, column_scale)
     folds = _folds(records, config)
+    weights = np.asarray([config.hard_weight if r.hard else 1.0 for r in records], np.float32)
     fitted: list[tuple[Head, Floats, Floats]] = []
     held_out: dict[str, dict[str, Any]] = {}
-    together = _sharing_rows(_tasks(records, taxonomy))
-    for number, tasks in enumerate(together):
-        rows = tasks[0].rows
-        targets = np.hstack([task.targets for task in tasks])
-        found = fit(inputs[rows], targets, folds[rows], config.penalty)
-        for task, columns_of in zip(tasks, _column_blocks(tasks), strict=True):
-            fitted.append(_calibrated(task, found, columns_of, config))
+    tasks = _tasks(records, taxonomy)
+    together = _sharing_rows(tasks)
+    steps = len(together) + 1
+    topics = learn_topics(
+        records, batch, column_scale, width, tasks[0].head.labels, folds, weights, config.topics
+    )
+    report("topic", 1, steps)
+    for number, group in enumerate(together, 2):
+        rows = group[0].rows
+        targets = np.hstack([task.targets for task in group])
+        found = fit(inputs[rows], targets, folds[rows], config.penalty, weights[rows])
+        for task, columns_of in zip(group, _column_blocks(group), strict=True):
+            if task.head.name == DOMAIN and topics is not None:
+                head, topics, scores, *learned = _blended(task, found, columns_of, topics, config)
+            else:
+                head, scores, *learned = _calibrated(task, found, columns_of, config)
+            fitted.append((head, learned[0], learned[1]))
             if task.head.exclusive:
-                held_out[task.head.name] = _figures(task, fitted[-1][0], found.held_out[:, columns_of])
-        report(tasks[0].head.name, number + 1, len(together))
+                held_out[task.head.name] = _figures(task, head, scores)
+        report(group[0].head.name, number, steps)
     fitted.sort(key=lambda one: one[0].start)
-    heads = _assemble(fitted, columns, config)
+    heads = _assemble(fitted, columns, column_scale)
+    shifts = no_need_shifts(records, weights, taxonomy)
     facts = {
         "n_records": len(records),
         "data_sha256": fingerprint(records),
@@ -113,13 +141,28 @@ def train(
         "n_folds": config.n_folds,
         "held_out": dict(sorted(held_out.items())),
     }
-    files = dict(knowledge.files) | _pack(heads, features) | {"card.md": model_card(facts).encode()}
-    return files, facts
+    packed = _pack(heads, topics.head if topics else None, shifts, features)
+    return dict(knowledge.files) | packed | {"card.md": model_card(facts).encode()}, facts
 
 
-def _inputs(batch: FeatureBatch, columns: ColumnMap, config: TrainingConfig) -> sparse.csr_matrix:
+def _inputs(batch: FeatureBatch, columns: ColumnMap, column_scale: Floats) -> sparse.csr_matrix:
     matrix = columns.matrix(batch.occurrences, batch.n_texts)
-    return sparse.hstack([matrix, sparse.csr_matrix(batch.dense * config.dense_scale)], format="csr")
+    return sparse.hstack([matrix, sparse.csr_matrix(batch.dense * column_scale)], format="csr")
+
+
+def no_need_shifts(
+    records: Sequence[LabelledMessage], weights: Floats, taxonomy: Taxonomy
+) -> dict[str, float]:
+    """How far each source's log-odds of no need lie from those of the records, where the taxonomy expects a share."""
+    shifts = {}
+    for source, expected in taxonomy.no_need_shares.items():
+        rows = [n for n, record in enumerate(records) if record.message.source == source]
+        share = sum(float(weights[n]) for n in rows if records[n].domain == taxonomy.none_id)
+        total = sum(float(weights[n]) for n in rows)
+        if 0 < share < total:
+            odds = share / (total - share)
+            shifts[source] = round(float(np.log(expected / (1 - expected)) - np.log(odds)), 4)
+    return shifts
 
 
 def _tasks(records: Sequence[LabelledMessage], taxonomy: Taxonomy) -> list[_Task]:
@@ -149,7 +192,8 @@ def _tasks(records: Sequence[LabelledMessage], taxonomy: Taxonomy) -> list[_Task
                 ],
                 np.int64,
             )
-        tasks.append(_Task(head, rows, truth))
+        typical = np.asarray([not records[row].hard for row in rows], bool)
+        tasks.append(_Task(head, rows, truth, typical if typical.any() else ~typical))
     return tasks
 
 
@@ -184,33 +228,50 @@ def _column_blocks(tasks: Sequence[_Task]) -> list[slice]:
 
 def _calibrated(
     task: _Task, found: Fit, columns: slice, config: TrainingConfig
-) -> tuple[Head, Floats, Floats]:
-    """The head with its thresholds, and its weights and bias scaled so that scores give probabilities."""
+) -> tuple[Head, Floats, Floats, Floats]:
+    """The head with its thresholds, its calibrated held-out scores, and its weights and bias scaled alike."""
     held_out = found.held_out[:, columns]
-    scale, shift = fit_scaling(held_out, task.truth, exclusive=task.head.exclusive)
-    head = _with_thresholds(task, held_out * scale + shift, config)
-    return head, found.weights[:, columns] * scale, found.bias[columns] * scale + shift
+    known, truth = held_out[task.typical], task.truth[task.typical]
+    scale, shift = fit_scaling(known, truth, exclusive=task.head.exclusive)
+    scores = held_out * scale + shift
+    head = _with_thresholds(task, scores, config)
+    return head, scores, found.weights[:, columns] * scale, found.bias[columns] * scale + shift
+
+
+def _blended(
+    task: _Task, found: Fit, columns: slice, topics: LearnedTopics, config: TrainingConfig
+) -> tuple[Head, LearnedTopics, Floats, Floats, Floats]:
+    """As `_calibrated`, for domain scores beside the topics' evidence: one temperature for their sum."""
+    sharpness = np.float32(config.domain_sharpness)
+    scores = found.held_out[:, columns] * sharpness
+    rows = np.searchsorted(task.rows, topics.rows)
+    scores[rows] += topics.head.evidence(topics.held_out, scores.shape[1])
+    weight = np.float32(fit_temperature(scores[task.typical], task.truth[task.typical]))
+    scores *= weight
+    topics = replace(topics, head=weighed(topics.head, float(weight)))
+    head = _with_thresholds(task, scores, config)
+    scale = sharpness * weight
+    return head, topics, scores, found.weights[:, columns] * scale, found.bias[columns] * scale
 
 
 def _figures(task: _Task, head: Head, scores: Floats) -> dict[str, Any]:
     """Accuracy and macro-F1 of the held-out answers, as the finished model would decide."""
-    scale, shift = fit_scaling(scores, task.truth, exclusive=True)
-    given = choose(head, probabilities(scores * scale + shift, exclusive=True))
+    given = choose(head, probabilities(scores, exclusive=True))
     labels = head.labels
     report = classification_report([labels[n] for n in task.truth], [labels[n] for n in given], labels)
     return {"n": report.n, "accuracy": asdict(report.accuracy), "macro_f1": asdict(report.macro_f1)}
 
 
 def _with_thresholds(task: _Task, scores: Floats, config: TrainingConfig) -> Head:
-    head = task.head
-    given = probabilities(scores, exclusive=head.exclusive)
+    head, truth = task.head, task.truth[task.typical]
+    given = probabilities(scores[task.typical], exclusive=head.exclusive)
     if head.name == SECONDARY:
-        truth = task.truth.astype(bool)
-        others = np.ones_like(truth)
-        others[np.arange(len(truth)), scores.argmax(axis=1)] = False
-        return replace(head, thresholds={PRESENT: threshold_for_f(given[others], truth[others], 1.0)})
+        present = truth.astype(bool)
+        others = np.ones_like(present)
+        others[np.arange(len(present)), given.argmax(axis=1)] = False
+        return replace(head, thresholds={PRESENT: threshold_for_f(given[others], present[others], 1.0)})
     if head.name == DOMAIN:
-        right = given.argmax(axis=1) == task.truth
+        right = given.argmax(axis=1) == truth
         return replace(
             head,
             thresholds={REVIEW: threshold_for_accuracy(given.max(axis=1), right, config.review_accuracy)},
@@ -220,7 +281,7 @@ def _with_thresholds(task: _Task, scores: Floats, config: TrainingConfig) -> Hea
         return replace(
             head,
             thresholds={
-                label: threshold_for_f(reached[:, number], task.truth <= number, config.urgency_beta)
+                label: threshold_for_f(reached[:, number], truth <= number, config.urgency_beta)
                 for number, label in enumerate(head.labels[:-1])
             },
         )
@@ -228,7 +289,7 @@ def _with_thresholds(task: _Task, scores: Floats, config: TrainingConfig) -> Hea
 
 
 def _assemble(
-    fitted: Sequence[tuple[Head, Floats, Floats]], columns: ColumnMap, config: TrainingConfig
+    fitted: Sequence[tuple[Head, Floats, Floats]], columns: ColumnMap, column_scale: Floats
 ) -> LinearHeads:
     weights = np.hstack([weights for _, weights, _ in fitted])
     sparse_weights, dense_weights = weights[: columns.n_columns], weights[columns.n_columns :]
@@ -236,12 +297,14 @@ def _assemble(
         tuple(head for head, _, _ in fitted),
         columns,
         sparse_weights,
-        (dense_weights * config.dense_scale).astype(np.float32),
+        (dense_weights * column_scale[:, None]).astype(np.float32),
         np.concatenate([bias for _, _, bias in fitted]),
     )
 
 
-def _pack(heads: LinearHeads, features: FeatureConfig) -> dict[str, bytes]:
+def _pack(
+    heads: LinearHeads, topics: TopicHead | None, shifts: dict[str, float], features: FeatureConfig
+) -> dict[str, bytes]:
     buckets = np.flatnonzero(heads.columns.columns >= 0)
     arrays: dict[str, NDArray[Any]] = {
         "buckets": buckets.astype(np.int32),
@@ -250,7 +313,20 @@ def _pack(heads: LinearHeads, features: FeatureConfig) -> dict[str, bytes]:
         "dense_weights": heads.dense_weights,
         "bias": heads.bias,
     }
-    settings = {"features": asdict(features), "heads": [asdict(head) for head in heads.heads]}
+    settings: dict[str, Any] = {
+        "features": asdict(features),
+        "heads": [asdict(head) for head in heads.heads],
+        "no_need_shifts": shifts,
+    }
+    if topics is not None:
+        settings["topics"] = {"labels": topics.labels, "gamma": topics.gamma, "weight": topics.weight}
+        arrays |= {
+            "topic_owners": topics.owners.astype(np.int32),
+            "topic_dense_weights": topics.dense_weights,
+            "topic_bias": topics.bias,
+            "landmarks": topics.landmarks.astype(np.float16),
+            "landmark_weights": topics.landmark_weights.astype(np.float16),
+        }
     return {"heads.safetensors": pack_arrays(arrays), "heads.json": pack_json(settings)}
 
 
@@ -258,6 +334,7 @@ def fingerprint(records: Sequence[LabelledMessage]) -> str:
     """SHA-256 over the records' content, in order."""
     digest = hashlib.sha256()
     for record in records:
-        row = (record.message.full_text, record.message.source, record.domain, record.secondary, record.tier)
-        digest.update(repr((*row, record.urgency)).encode("utf-8", "surrogatepass"))
+        message = record.message
+        labels = (record.domain, record.secondary, record.tier, record.urgency, record.topic, record.hard)
+        digest.update(repr((message.full_text, message.source, *labels)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.decisions import REVIEW_REASONS
 from models.explanation import attribute
 from models.heads import DOMAIN
 from models.identifier import Identifier
@@ -60,6 +61,34 @@ def test_word_shares_add_up_to_the_score(texts: list[str]) -> None:
     sums = told.base + np.bincount(batch.tokens.texts, told.words, len(texts))
     centred = scores - scores.mean(axis=1, keepdims=True)
     assert sums == pytest.approx(centred[np.arange(len(texts)), labels], abs=2e-3)
+
+
+@given(st.lists(st.sampled_from([*TEXTS, "", "。", "电话13800138000", "hello"]), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=30)
+def test_explanations_add_up_to_what_was_decided(texts: list[str]) -> None:
+    messages = [Message(text, source="gov_portal") for text in texts]
+    prepared = IDENTIFIER.prepare(messages)
+    reading = IDENTIFIER.heads.read(IDENTIFIER.features(prepared))
+    decider, head = IDENTIFIER.decider, IDENTIFIER.heads.head(DOMAIN)
+    assert head is not None
+    scores = decider.domain_scores(reading, IDENTIFIER.heads.scores(reading), ["gov_portal"] * len(texts))
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    answers = IDENTIFIER.identify(messages)
+    for row, (answer, told) in enumerate(zip(answers, IDENTIFIER.explain(messages), strict=True)):
+        if not answer.prepared.text:
+            assert told == ()
+            continue
+        domain = told[0]
+        assert (domain.decision, domain.label) == (DOMAIN, answer.domain)
+        assert domain.score == pytest.approx(domain.base + sum(word.weight for word in domain.words))
+        assert domain.score == pytest.approx(centred[row, head.labels.index(answer.domain)], abs=5e-3)
+        assert "".join(word.word for word in domain.words) == answer.prepared.text
+
+
+def test_what_needs_review_says_why() -> None:
+    for one in IDENTIFIER.identify([Message(text) for text in [*TEXTS, "反正就那样吧"]]):
+        assert one.review == bool(one.review_reasons)
+        assert set(one.review_reasons) <= set(REVIEW_REASONS)
 
 
 def test_personal_data_never_reaches_the_answer() -> None:

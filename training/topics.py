@@ -1,0 +1,134 @@
+"""Learning the topic head: kernel ridge regression on the vectors of the training texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from models.features import FeatureBatch
+from models.topics import SEPARATOR, TopicHead, nearness, owners_of
+from nlp.records import LabelledMessage
+from training.solver import Fit, fit_kernel, fit_primal
+
+Floats = NDArray[np.float32]
+
+MOST_ROWS_AS_LANDMARKS = 10_000
+_SMALLEST_EIGENVALUE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class TopicConfig:
+    """How topics are learned.
+
+    `penalty` is the ridge; `gamma` and `kernel_scale` are the Gaussian kernel's; scores are multiplied by
+    `sharpness` before the softmax. A topic needs `at_least` records. Beyond `MOST_ROWS_AS_LANDMARKS` records
+    `n_landmarks` of them serve as landmarks.
+    """
+
+    penalty: float = 0.5
+    gamma: float = 1.0
+    kernel_scale: float = 2.0
+    sharpness: float = 10.0
+    at_least: int = 4
+    n_landmarks: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedTopics:
+    """The head, the records it learned from (n_rows) and the scores (n_rows, n_topics) their folds never saw."""
+
+    head: TopicHead
+    rows: NDArray[np.int64]
+    held_out: Floats
+
+
+def learn_topics(
+    records: Sequence[LabelledMessage],
+    batch: FeatureBatch,
+    column_scale: Floats,
+    width: int,
+    domains: Sequence[str],
+    folds: NDArray[np.int64],
+    weights: Floats,
+    config: TopicConfig,
+    progress: Callable[[], None] | None = None,
+) -> LearnedTopics | None:
+    """The topic head of records whose features are `batch`, or None where fewer than two topics are labelled.
+
+    `column_scale` (dense_width) multiplies the dense features; the first `width` of them are vectors.
+    """
+    told = [f"{r.domain}{SEPARATOR}{r.topic}" if r.topic and r.domain in domains else "" for r in records]
+    counts = Counter(told)
+    labels = tuple(sorted(label for label, times in counts.items() if label and times >= config.at_least))
+    if len(labels) < 2:
+        return None
+    numbers = {label: number for number, label in enumerate(labels)}
+    rows = np.asarray([n for n, label in enumerate(told) if label in numbers], np.int64)
+    truth = np.asarray([numbers[told[row]] for row in rows], np.int64)
+    targets = (2 * np.eye(len(labels), dtype=np.float32)[truth] - 1).astype(np.float32)
+    dense = batch.dense[rows] * column_scale
+    vectors = batch.dense[rows][:, :width]
+    learn = _by_rows if len(rows) <= MOST_ROWS_AS_LANDMARKS else _by_landmarks
+    found, dense_weights, landmarks, landmark_weights = learn(
+        dense, vectors, targets, folds[rows], weights[rows], config, progress
+    )
+    sharpness = np.float32(config.sharpness)
+    head = TopicHead(
+        labels,
+        owners_of(labels, list(domains)),
+        dense_weights * column_scale[:, None] * sharpness,
+        landmarks.astype(np.float16).astype(np.float32),
+        (landmark_weights * sharpness).astype(np.float16).astype(np.float32),
+        found.bias * sharpness,
+        config.gamma,
+        1.0,
+    )
+    return LearnedTopics(head, rows, found.held_out * sharpness)
+
+
+def weighed(head: TopicHead, weight: float) -> TopicHead:
+    """The head with another weight beside the domain head."""
+    return replace(head, weight=weight)
+
+
+_Learned = tuple[Fit, Floats, Floats, Floats]
+
+
+def _by_rows(
+    dense: Floats,
+    vectors: Floats,
+    targets: Floats,
+    folds: NDArray[np.int64],
+    weights: Floats,
+    config: TopicConfig,
+    progress: Callable[[], None] | None,
+) -> _Learned:
+    gram = dense @ dense.T
+    gram += np.float32(config.kernel_scale) * nearness(vectors, vectors, config.gamma)
+    found = fit_kernel(gram, targets, folds, config.penalty, weights, progress)
+    return found, dense.T @ found.weights, vectors, np.float32(config.kernel_scale) * found.weights
+
+
+def _by_landmarks(
+    dense: Floats,
+    vectors: Floats,
+    targets: Floats,
+    folds: NDArray[np.int64],
+    weights: Floats,
+    config: TopicConfig,
+    progress: Callable[[], None] | None,
+) -> _Learned:
+    chosen = np.random.default_rng(config.n_landmarks).choice(len(vectors), config.n_landmarks, replace=False)
+    landmarks = vectors[np.sort(chosen)]
+    values, basis = linalg.eigh(nearness(landmarks, landmarks, config.gamma))
+    kept = values > _SMALLEST_EIGENVALUE
+    whitening = (basis[:, kept] * np.sqrt(config.kernel_scale / values[kept])).astype(np.float32)
+    inputs = np.hstack([dense, nearness(vectors, landmarks, config.gamma) @ whitening])
+    found = fit_primal(inputs, targets, folds, config.penalty, weights, progress)
+    width = dense.shape[1]
+    return found, found.weights[:width], landmarks, whitening @ found.weights[width:]
