@@ -13,7 +13,7 @@ def build() -> typer.Typer:
     """The `zhixu` application."""
     from evaluation.cli import check_datasets, evaluate
     from serving.cli import classify, match, serve
-    from training.cli import pretrain, train
+    from training.cli import pretrain, train, tune_encoder
 
     app = typer.Typer(
         name="zhixu",
@@ -25,6 +25,7 @@ def build() -> typer.Typer:
     commands: tuple[Callable[..., Any], ...] = (serve, classify, match, train, pretrain, evaluate)
     for command in commands:
         app.command()(command)
+    app.command("tune")(tune_encoder)
     datasets = typer.Typer(help="自有数据 · the project's own text", no_args_is_help=True)
     datasets.command("check")(check_datasets)
     app.add_typer(datasets, name="datasets")

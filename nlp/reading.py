@@ -81,6 +81,7 @@ class _LabelledRow(_MessageRow):
     urgency: str | None = None
     topic: str | None = None
     hard: bool = False
+    natural: bool = False
 
 
 class MessageReader:
@@ -156,9 +157,8 @@ class MessageReader:
                     line, f"field {field!r}: {label[:40]!r} is not in taxonomy {taxonomy.version}"
                 )
         topic = fields.topic if fields.topic in taxonomy.topic_ids[domain] else None
-        return LabelledMessage(
-            message, domain, tuple(fields.secondary), fields.tier, fields.urgency, topic, fields.hard
-        )
+        labels = (tuple(fields.secondary), fields.tier, fields.urgency, topic, fields.hard, fields.natural)
+        return LabelledMessage(message, domain, *labels)
 
 
 def _problem(error: ValidationError) -> str:

@@ -71,7 +71,8 @@ class PreparedMessage:
 class LabelledMessage:
     """A message with the labels an annotator gave it; absent fields are None.
 
-    `topic` is one of its domain's topics; `hard` marks a message written or chosen to mislead.
+    `topic` is one of its domain's topics; `hard` marks a message written or chosen to mislead, `natural` one of
+    a lot whose shares are those of an ordinary day.
     """
 
     message: Message
@@ -81,3 +82,4 @@ class LabelledMessage:
     urgency: str | None = None
     topic: str | None = None
     hard: bool = False
+    natural: bool = False

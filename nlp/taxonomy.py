@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -147,6 +148,19 @@ class _TaxonomyFile(BaseModel):
             except re.error as error:
                 raise ValueError(f"advice: pattern is no regular expression ({error})") from None
         return self
+
+
+def infer_taxonomy(labels: Iterable[str], version: str = "inferred") -> bytes:
+    """A taxonomy file whose domains are the labels of a batch, in order of their names; nothing else is known.
+
+    Raises TaxonomyError when there are fewer than two labels or one cannot be an id.
+    """
+    domains = [{"id": label, "zh": label} for label in sorted(set(labels))]
+    raw = yaml.safe_dump(
+        {"version": version, "domains": domains}, allow_unicode=True, sort_keys=False
+    ).encode()
+    Taxonomy.from_bytes(raw, "inferred taxonomy")
+    return raw
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
 from models.artifact import read_artifact, write_artifact
+from models.encoder import StaticEncoder
 from models.identifier import Knowledge, encoder_files, load_encoder
 from models.reference import resolve
 from nlp.lexicon import load_lexicon
@@ -20,34 +22,44 @@ from nlp.paths import dataset_path
 from nlp.reading import MessageReader
 from nlp.records import LabelledMessage
 from nlp.tables import RowError, read_rows
+from nlp.taxonomy import infer_taxonomy
 from training.corpus import corpus_files, fingerprint, write_corpus
+from training.pairs import pairs_of
 from training.pretrain import PretrainConfig, learn_vectors, to_encoder
 from training.trainer import train as learn
+from training.tuning import TuningConfig, tune
 
 errors = Console(stderr=True)
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="标注数据 · labelled batch")],
+    data: Annotated[
+        list[Path], typer.Option(help="标注数据，可重复给出 · labelled batch, more than one allowed")
+    ],
     out: Annotated[Path, typer.Option(help="输出目录 · artifact directory")],
-    taxonomy: Annotated[Path | None, typer.Option(help="分类体系 · taxonomy YAML")] = None,
+    taxonomy: Annotated[
+        str | None,
+        typer.Option(help="分类体系文件，或 infer 取自数据 · taxonomy YAML, or `infer` from the labels"),
+    ] = None,
     encoder: Annotated[str, typer.Option(help="取其编码器的模型 · model whose encoder is used")] = "default",
     strict: Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")] = False,
 ) -> None:
     """训练模型 · Train heads on a labelled batch and write an artifact."""
     knowledge = Knowledge.assemble(
-        (taxonomy or dataset_path("taxonomy.yaml")).read_bytes(),
+        _taxonomy(taxonomy, data),
         dataset_path("lexicon.tsv").read_bytes(),
         load_encoder(read_artifact(resolve(encoder))),
     )
     records: list[LabelledMessage] = []
-    for _, record in MessageReader(knowledge.taxonomy).read_labelled(read_rows(data)):
-        if isinstance(record, RowError):
-            errors.print(f"{data}: {record}", markup=False, highlight=False)
-            if strict:
-                raise typer.Exit(1)
-        else:
-            records.append(record)
+    reader = MessageReader(knowledge.taxonomy)
+    for path in data:
+        for _, record in reader.read_labelled(read_rows(path)):
+            if isinstance(record, RowError):
+                errors.print(f"{path}: {record}", markup=False, highlight=False)
+                if strict:
+                    raise typer.Exit(1)
+            else:
+                records.append(record)
     with Progress(console=errors, transient=True) as bar:
         task = bar.add_task("训练 training")
         files, facts = learn(
@@ -55,6 +67,13 @@ def train(
         )
     version = write_artifact(out, files, facts)
     typer.echo(f"模型 model {version} -> {out}  ({len(records)} records)")
+
+
+def _taxonomy(told: str | None, data: Sequence[Path]) -> bytes:
+    if told != "infer":
+        return (Path(told) if told else dataset_path("taxonomy.yaml")).read_bytes()
+    rows = [row for path in data for _, row in read_rows(path) if not isinstance(row, RowError)]
+    return infer_taxonomy(str(label) for row in rows if (label := row.get("domain") or row.get("label")))
 
 
 def pretrain(
@@ -73,6 +92,10 @@ def pretrain(
     width: Annotated[int, typer.Option(min=8, max=1024, help="向量宽度 · numbers a vector")] = 128,
     words: Annotated[int, typer.Option(min=100, help="词数 · words kept")] = 30_000,
     workers: Annotated[int, typer.Option(min=1, help="进程数 · workers")] = os.cpu_count() or 1,
+    pairs: Annotated[
+        list[Path] | None, typer.Option(help="学后以此成对文本微调 · then tune on pairs of texts")
+    ] = None,
+    tuning_epochs: Annotated[int, typer.Option(min=1, help="微调遍数 · epochs of tuning")] = 3,
 ) -> None:
     """预训练编码器 · Learn the static encoder from any text; a cut run goes on where it stopped."""
     files = corpus_files(texts)
@@ -104,10 +127,52 @@ def pretrain(
             lambda done, of: bar.update(learning, completed=done, total=of),
         )
     encoder = to_encoder(learned, config, frozenset(entry.term for entry in load_lexicon()))
-    facts = {"config": asdict(config), "corpus": mark, "words": int(learned.counts.sum())}
+    facts: dict[str, Any] = {
+        "config": asdict(config),
+        "corpus": mark,
+        "words": int(learned.counts.sum()),
+    }
+    if pairs:
+        tuning = TuningConfig(epochs=tuning_epochs)
+        encoder = _tuned(encoder, pairs, without or (), tuning, state / "tuning")
+        facts["tuning"] = asdict(tuning)
     version = write_artifact(out, encoder_files(encoder), facts)
     shutil.rmtree(state)
     typer.echo(f"编码器 encoder {version} -> {out}  ({len(encoder.vocabulary)} words x {encoder.width})")
+
+
+def tune_encoder(
+    pairs: Annotated[
+        list[Path], typer.Argument(help="成对文本、带标题的表或文本 · pairs, titled tables or text")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="输出目录 · encoder directory")],
+    model: Annotated[str, typer.Option(help="取其编码器的模型 · model whose encoder is tuned")] = "default",
+    without: Annotated[list[Path] | None, typer.Option(help="与之相同者不学 · text kept out")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="遍数 · epochs")] = 3,
+) -> None:
+    """微调编码器 · Draw the texts of pairs together in the encoder of a model."""
+    state = out.with_name(f".{out.name}.tuning")
+    encoder = load_encoder(read_artifact(resolve(model)))
+    config = TuningConfig(epochs=epochs)
+    tuned = _tuned(encoder, pairs, without or (), config, state)
+    version = write_artifact(out, encoder_files(tuned), {"tuning": asdict(config)})
+    shutil.rmtree(state)
+    typer.echo(f"编码器 encoder {version} -> {out}  ({len(tuned.vocabulary)} words x {tuned.width})")
+
+
+def _tuned(
+    encoder: StaticEncoder,
+    pairs: Sequence[Path],
+    without: Sequence[Path],
+    config: TuningConfig,
+    state: Path,
+) -> StaticEncoder:
+    groups = pairs_of(pairs, without)
+    with Progress(console=errors) as bar:
+        task = bar.add_task(f"微调 tuning on {sum(map(len, groups)):,} pairs")
+        return tune(
+            encoder, groups, config, state, lambda done, of: bar.update(task, completed=done, total=of)
+        )
 
 
 def _weight(told: str) -> tuple[str, float]:

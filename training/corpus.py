@@ -26,7 +26,7 @@ from nlp.taxonomy import Taxonomy
 
 _RUN = 16
 _BLOCK = 2000
-_TEXT_SUFFIXES = (".txt", ".txt.gz")
+TEXT_SUFFIXES = (".txt", ".txt.gz")
 _SPLIT_INTO_CHARACTERS = 0.1
 
 
@@ -45,19 +45,19 @@ def corpus_files(paths: Iterable[Path]) -> list[Path]:
         inside = sorted(p for p in path.rglob("*") if _is_text(p)) if path.is_dir() else [path]
         inside = [p for p in inside if p.is_file() and _is_text(p)]
         if not inside:
-            kinds = ", ".join((*_TEXT_SUFFIXES, *SUFFIXES))
+            kinds = ", ".join((*TEXT_SUFFIXES, *SUFFIXES))
             raise CorpusError(f"{path}: no text there; give files or folders of {kinds}")
         found += inside
     return found
 
 
 def _is_text(path: Path) -> bool:
-    return path.name.endswith(_TEXT_SUFFIXES) or path.suffix.lower() in SUFFIXES
+    return path.name.endswith(TEXT_SUFFIXES) or path.suffix.lower() in SUFFIXES
 
 
 def passages(path: Path) -> Iterator[str]:
     """The passages of one file; rows that cannot be read are left out."""
-    if path.name.endswith(_TEXT_SUFFIXES):
+    if path.name.endswith(TEXT_SUFFIXES):
         opening = gzip.open if path.suffix == ".gz" else open
         with opening(path, "rt", encoding="utf-8", errors="replace") as lines:
             yield from (line.strip() for line in lines)

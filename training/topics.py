@@ -32,7 +32,7 @@ class TopicConfig:
 
     penalty: float = 0.5
     gamma: float = 1.0
-    kernel_scale: float = 2.0
+    kernel_scale: float = 4.0
     sharpness: float = 10.0
     at_least: int = 4
     n_landmarks: int = 2048
@@ -58,11 +58,12 @@ def learn_topics(
     config: TopicConfig,
     progress: Callable[[], None] | None = None,
 ) -> LearnedTopics | None:
-    """The topic head of records whose features are `batch`, or None where fewer than two topics are labelled.
+    """The topic head of records whose features are `batch`, or None where fewer than two topics have records enough.
 
-    `column_scale` (dense_width) multiplies the dense features; the first `width` of them are vectors.
+    Records without a topic are a topic of their own in their domain. `column_scale` (dense_width) multiplies the
+    dense features; the first `width` of them are vectors.
     """
-    told = [f"{r.domain}{SEPARATOR}{r.topic}" if r.topic and r.domain in domains else "" for r in records]
+    told = [f"{r.domain}{SEPARATOR}{r.topic or ''}" if r.domain in domains else "" for r in records]
     counts = Counter(told)
     labels = tuple(sorted(label for label, times in counts.items() if label and times >= config.at_least))
     if len(labels) < 2:

@@ -27,6 +27,8 @@ from training.card import model_card
 from training.solver import Fit, fit
 from training.topics import LearnedTopics, TopicConfig, learn_topics, weighed
 
+ENOUGH_TO_CALIBRATE = 500
+
 Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 
@@ -59,8 +61,8 @@ class TrainingConfig:
 class _Task:
     """One head's rows and truth: class numbers for exclusive heads, a 0/1 matrix otherwise.
 
-    `typical` (n_rows) marks the records calibration learns from: all but the hard ones, which were chosen to
-    mislead and say nothing of how sure to be of ordinary messages.
+    `typical` (n_rows) marks the records calibration learns from: of the domain the natural ones where there are
+    enough, for they are as sure or doubtful as ordinary messages; else all but the hard ones.
     """
 
     head: Head
@@ -192,9 +194,16 @@ def _tasks(records: Sequence[LabelledMessage], taxonomy: Taxonomy) -> list[_Task
                 ],
                 np.int64,
             )
-        typical = np.asarray([not records[row].hard for row in rows], bool)
-        tasks.append(_Task(head, rows, truth, typical if typical.any() else ~typical))
+        tasks.append(_Task(head, rows, truth, _typical(head, [records[row] for row in rows])))
     return tasks
+
+
+def _typical(head: Head, records: Sequence[LabelledMessage]) -> NDArray[np.bool_]:
+    natural = np.asarray([record.natural for record in records], bool)
+    plain = np.asarray([not record.hard for record in records], bool)
+    if head.name == DOMAIN and natural.sum() >= ENOUGH_TO_CALIBRATE:
+        return natural
+    return plain if plain.any() else ~plain
 
 
 def _used(labels: Sequence[str], given: Sequence[str | None]) -> tuple[str, ...]:
@@ -335,6 +344,9 @@ def fingerprint(records: Sequence[LabelledMessage]) -> str:
     digest = hashlib.sha256()
     for record in records:
         message = record.message
-        labels = (record.domain, record.secondary, record.tier, record.urgency, record.topic, record.hard)
-        digest.update(repr((message.full_text, message.source, *labels)).encode("utf-8", "surrogatepass"))
+        labels = (record.domain, record.secondary, record.tier, record.urgency, record.topic)
+        kinds = (record.hard, record.natural)
+        digest.update(
+            repr((message.full_text, message.source, *labels, *kinds)).encode("utf-8", "surrogatepass")
+        )
     return digest.hexdigest()
