@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format model clean
+.PHONY: run test format model bench-accuracy bench-speed clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zhixu needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
@@ -32,7 +32,15 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 model: $(VENV)/.dev  ## train the embedded model from datasets/
-	$(BIN)/zhixu train --data datasets/messages.jsonl --out models/default
+	$(BIN)/zhixu train --data datasets/messages.jsonl --data datasets/messages_natural.jsonl --out models/default
+
+CIVIC ?= ../shared/civic
+
+bench-accuracy: $(VENV)/.dev  ## every figure of understanding, beside its peers, on real text in CIVIC
+	$(BIN)/python -P benchmarks/accuracy.py --civic $(CIVIC)
+
+bench-speed: $(VENV)/.dev  ## speed, start and memory, beside a scikit-learn pipeline
+	OMP_NUM_THREADS=1 $(BIN)/python -P benchmarks/speed.py --texts $(CIVIC)/messages_dongguan.jsonl
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

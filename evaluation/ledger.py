@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -32,6 +33,7 @@ from matching.records import Matching
 from models.records import Identification
 
 _UPGRADE_LOCK = 0x5A685875  # one number for every Zhixu process on a PostgreSQL server
+_UPGRADING = threading.Lock()  # Alembic keeps one migration context for the whole process
 
 
 class Base(DeclarativeBase):
@@ -84,7 +86,8 @@ class Ledger:
             else:
                 connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with _UPGRADING:
+                command.upgrade(config, "head")
             connection.commit()
 
     @property

@@ -83,6 +83,16 @@ class OwnText:
         return self.rows("messages.jsonl")
 
     @cached_property
+    def natural(self) -> list[Row]:
+        """The labelled messages of an ordinary day."""
+        return self.rows("messages_natural.jsonl")
+
+    @cached_property
+    def all_messages(self) -> list[Row]:
+        """Every labelled message."""
+        return [*self.messages, *self.natural]
+
+    @cached_property
     def requests(self) -> list[Row]:
         """The matched requests."""
         return self.rows("requests.jsonl")
@@ -118,7 +128,7 @@ def check(directory: Path, against: Sequence[Path] = ()) -> Iterator[Finding]:
 def _labels(own: OwnText) -> Iterator[Finding]:
     taxonomy = own.taxonomy
     reader = MessageReader(taxonomy)
-    read = list(reader.read_labelled(enumerate(own.messages, 1)))
+    read = list(reader.read_labelled(enumerate(own.all_messages, 1)))
     yield none_of(
         "messages: rows that cannot be read", [str(row) for _, row in read if isinstance(row, RowError)]
     )
@@ -135,12 +145,14 @@ def _labels(own: OwnText) -> Iterator[Finding]:
         )
 
     yield none_of(
-        "messages: labels at odds with the guide", [row["id"] for row in own.messages if wrong(row)]
+        "messages: labels at odds with the guide", [row["id"] for row in own.all_messages if wrong(row)]
     )
     length = own.quotas["messages"]["length"]
-    outside = [row["id"] for row in own.messages if not length[0] <= len(row["text"]) <= length[1]]
+    outside = [row["id"] for row in own.all_messages if not length[0] <= len(row["text"]) <= length[1]]
     yield none_of(f"messages: outside {length[0]}–{length[1]} characters", outside)
-    digits = [row["id"] for row in own.messages if any(s.kind in _NUMBERS for s in mask(row["text"]).spans)]
+    digits = [
+        row["id"] for row in own.all_messages if any(s.kind in _NUMBERS for s in mask(row["text"]).spans)
+    ]
     yield none_of("messages: numbers that look real", digits)
 
 
@@ -150,6 +162,7 @@ _NUMBERS = frozenset({"身份证", "银行卡"})
 def _message_quotas(own: OwnText) -> Iterator[Finding]:
     rows, quotas, taxonomy = own.messages, own.quotas["messages"], own.taxonomy
     yield at_least("messages", len(rows), quotas["total"])
+    yield at_least("messages: of an ordinary day", len(own.natural), quotas["natural"])
     domains = Counter(row["domain"] for row in rows)
     for domain in taxonomy.need_ids:
         yield at_least(f"messages: {domain}", domains[domain], quotas["per_domain"])
@@ -176,7 +189,7 @@ def _message_quotas(own: OwnText) -> Iterator[Finding]:
 
 
 def _duplicates_and_splits(own: OwnText) -> Iterator[Finding]:
-    rows, quotas = own.messages, own.quotas["messages"]
+    rows, quotas = own.all_messages, own.quotas["messages"]
     texts = [row["text"] for row in rows]
     pairs = similar_pairs(texts, quotas["related_from"])
     worst = pairs[0][2] if pairs else 0.0
@@ -301,7 +314,7 @@ def _leaks(own: OwnText, against: Sequence[Path]) -> Iterator[Finding]:
     length = own.quotas["messages"]["shared_run"]
     others = list(_foreign_texts(against))
     groups: tuple[tuple[str, list[Row], Callable[[Row], str]], ...] = (
-        ("messages", own.messages, lambda row: str(row["text"])),
+        ("messages", own.all_messages, lambda row: str(row["text"])),
         ("requests", own.requests, lambda row: str(row["text"])),
         ("pairs", own.pairs, lambda row: f"{row['left']}\n{row['right']}"),
     )

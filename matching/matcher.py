@@ -47,7 +47,7 @@ class Matcher:
         if self._resources:
             texts = [PreparedMessage(r.id, r.text, None, None, (), ()) for r in self._resources]
             self._index = ResourceIndex(
-                identifier.features(texts), identifier.encoder.width, identifier.bucket_bits
+                identifier.features(texts), identifier.vector_width, identifier.bucket_bits
             )
         domains = identifier.taxonomy.need_ids
         self._serves = np.asarray([[d in r.domains for d in domains] for r in self._resources], bool)

@@ -36,14 +36,15 @@ class Attribution:
 def attribute(
     heads: LinearHeads,
     head: Head,
-    projected: NDArray[np.float32],
+    projected: NDArray[np.float32] | None,
     lexicon_block: slice,
     reading: Reading,
     labels: NDArray[np.int64],
 ) -> Attribution:
     """Word shares of label `labels[t]` (position in `head.labels`) for every text t of the reading.
 
-    `projected` (n_vocabulary, n_outputs) are the encoder's vectors times the heads' dense weights.
+    `projected` (n_vocabulary, n_outputs) are the encoder's vectors times the heads' dense weights, None where a
+    backbone gives the vectors: then their share is no single word's.
     """
     batch = reading.batch
     n_words = len(batch.words)
@@ -51,22 +52,26 @@ def attribute(
     dense_weights = _centred(heads.dense_weights, head)
     words = _sparse_shares(heads, sparse_weights, reading, labels)
     tokens = batch.tokens
-    rows = tokens.texts[tokens.words]
-    shares = _centred(projected, head)[tokens.ids, labels[rows]]
-    words += np.bincount(tokens.words, shares * batch.token_weights, n_words)
+    rest = batch.dense[:, lexicon_block.stop :]
+    base = np.einsum("tw,wt->t", rest, dense_weights[lexicon_block.stop :][:, labels])
+    if projected is None:
+        vectors = batch.dense[:, : lexicon_block.start]
+        base = base + np.einsum("tw,wt->t", vectors, dense_weights[: lexicon_block.start][:, labels])
+    else:
+        rows = tokens.texts[tokens.words]
+        shares = _centred(projected, head)[tokens.ids, labels[rows]]
+        words += np.bincount(tokens.words, shares * batch.token_weights, n_words)
     lexicon_rows = tokens.texts[batch.lexicon_words]
     lexicon = np.einsum(
         "kw,wk->k", batch.lexicon_weights, dense_weights[lexicon_block][:, labels[lexicon_rows]]
     )
     words += np.bincount(batch.lexicon_words, lexicon, n_words)
-    rest = batch.dense[:, lexicon_block.stop :]
-    base = np.einsum("tw,wt->t", rest, dense_weights[lexicon_block.stop :][:, labels])
     return Attribution(words, base + _centred(heads.bias, head)[labels])
 
 
 def attribute_topics(
     topics: TopicHead,
-    encoder: StaticEncoder,
+    encoder: StaticEncoder | None,
     lexicon_block: slice,
     reading: Reading,
     labels: NDArray[np.int64],
@@ -74,7 +79,7 @@ def attribute_topics(
 ) -> Attribution:
     """Word shares in the topics' evidence for domain `labels[t]`, less its mean over the domains, for every text t."""
     batch, tokens = reading.batch, reading.batch.tokens
-    width = encoder.width
+    width = lexicon_block.start
     vectors = batch.dense[:, :width]
     near = nearness(vectors, topics.landmarks, topics.gamma)
     scores = batch.dense @ topics.dense_weights + near @ topics.landmark_weights + topics.bias
@@ -84,12 +89,14 @@ def attribute_topics(
     within = given / np.maximum(given @ np.eye(n_domains, dtype=np.float32)[owners], 1e-6)[:, owners]
     ours = (owners[None] == labels[:, None]) - np.float32(1 / n_domains)
     slopes = np.float32(topics.weight) * within * ours
-    pulls = near * (slopes @ topics.landmark_weights.T)
-    kernel = 2 * topics.gamma * (pulls @ topics.landmarks - pulls.sum(axis=1, keepdims=True) * vectors)
-    gradient = slopes @ topics.dense_weights[:width].T + kernel
-    rows = tokens.texts[tokens.words]
-    shares = np.einsum("kw,kw->k", encoder.vectors[tokens.ids], gradient[rows]) * batch.token_weights
-    words: Floats = np.bincount(tokens.words, shares, len(batch.words)).astype(np.float64)
+    words: Floats = np.zeros(len(batch.words))
+    if encoder is not None:
+        pulls = near * (slopes @ topics.landmark_weights.T)
+        kernel = 2 * topics.gamma * (pulls @ topics.landmarks - pulls.sum(axis=1, keepdims=True) * vectors)
+        gradient = slopes @ topics.dense_weights[:width].T + kernel
+        rows = tokens.texts[tokens.words]
+        shares = np.einsum("kw,kw->k", encoder.vectors[tokens.ids], gradient[rows]) * batch.token_weights
+        words += np.bincount(tokens.words, shares, len(batch.words))
     terms = slopes @ topics.dense_weights[lexicon_block].T
     lexicon = np.einsum("kw,kw->k", batch.lexicon_weights, terms[tokens.texts[batch.lexicon_words]])
     words += np.bincount(batch.lexicon_words, lexicon, len(batch.words))
@@ -117,7 +124,7 @@ def _sparse_shares(
     steps = np.bincount(grams.starts, per_place, size) - np.bincount(
         grams.starts + grams.lengths, per_place, size
     )
-    sums: Floats = np.add.reduceat(np.cumsum(steps)[:-1], batch.word_starts)
+    sums: Floats = np.add.reduceat(np.cumsum(steps, dtype=np.float64)[:-1], batch.word_starts)
     return sums
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models.backbone import Backbone
 from models.encoder import StaticEncoder, TokenIds, lengths_of
 from nlp.lexicon import LexiconEntry
 from nlp.masking import PLACEHOLDER
@@ -53,8 +54,8 @@ class Occurrences:
 class FeatureBatch:
     """The features of `n_texts` texts.
 
-    `dense` is (n_texts, dense_width); its encoder block is the sum of the vectors of `tokens.ids`, each times its
-    entry in `token_weights` (n_ids). `text_starts` (n_texts) and `word_starts` (n_words) are first positions in
+    `dense` is (n_texts, dense_width); its vector is the sum of the encoder's vectors of `tokens.ids`, each times its
+    entry in `token_weights` (n_ids), or a backbone's, and then the weights are zero. `text_starts` (n_texts) and `word_starts` (n_words) are first positions in
     the joined text of `n_characters` characters.
     """
 
@@ -149,13 +150,17 @@ class FeatureExtractor:
         lexicon: Sequence[LexiconEntry],
         sources: Sequence[str],
         config: FeatureConfig | None = None,
+        backbone: Backbone | None = None,
     ) -> None:
-        """The dense block is encoder | lexicon domains | lexicon topics | sources | length.
+        """The dense block is vector | lexicon domains | lexicon topics | sources | length.
 
-        Domains and topics are the lexicon's own, so they speak to any taxonomy.
+        The vector is the backbone's where there is one, else the encoder's. Domains and topics are the lexicon's
+        own, so they speak to any taxonomy.
         """
         self.config = config or FeatureConfig()
         self.encoder = encoder
+        self.backbone = backbone
+        self.width = backbone.width if backbone else encoder.width
         self._segmenter = segmenter
         self._sources = {source: number for number, source in enumerate(sources)}
         domains = sorted({domain for entry in lexicon for domain in entry.domains})
@@ -178,12 +183,12 @@ class FeatureExtractor:
     @property
     def dense_width(self) -> int:
         """Numbers in the dense block of a text."""
-        return self.encoder.width + self._n_domains + self._n_topics + len(self._sources) + 1
+        return self.width + self._n_domains + self._n_topics + len(self._sources) + 1
 
     @property
     def lexicon_block(self) -> slice:
         """Where the lexicon's part of the dense block lies."""
-        return slice(self.encoder.width, self.encoder.width + self._n_domains + self._n_topics)
+        return slice(self.width, self.width + self._n_domains + self._n_topics)
 
     def extract(self, messages: Sequence[PreparedMessage]) -> FeatureBatch:
         """Features of a batch of prepared messages."""
@@ -203,9 +208,12 @@ class FeatureExtractor:
             self._word_grams(tokens, word_starts, word_lengths),
         )
         dense = np.zeros((len(texts), self.dense_width), np.float32)
-        openings = offsets[:-1] + np.fromiter(map(_opening, texts), np.int64, len(texts))
-        vectors, token_weights = self._vectors(tokens, word_starts, openings)
-        dense[:, : self.encoder.width] = vectors
+        if self.backbone:
+            dense[:, : self.width] = self.backbone.encode([message.text for message in messages])
+            token_weights = np.zeros(len(tokens.ids), np.float32)
+        else:
+            openings = offsets[:-1] + np.fromiter(map(_opening, texts), np.int64, len(texts))
+            dense[:, : self.width], token_weights = self._vectors(tokens, word_starts, openings)
         owners = np.searchsorted(tokens.texts[lexicon_words], np.arange(len(texts) + 1))
         counts = sparse.csr_matrix(
             (np.ones(len(lexicon_rows), np.float32), lexicon_rows, owners),

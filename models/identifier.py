@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Artifact, pack_arrays, read_artifact
+from models.backbone import FILES as BACKBONE_FILES
+from models.backbone import Backbone
 from models.decisions import Decider, Decisions
 from models.encoder import StaticEncoder
 from models.explanation import Attribution, attribute, attribute_topics, top_words
@@ -51,6 +53,7 @@ class Knowledge:
     lexicon: tuple[LexiconEntry, ...]
     encoder: StaticEncoder
     files: Mapping[str, bytes] = field(repr=False)
+    backbone: Backbone | None = None
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> Knowledge:
@@ -60,18 +63,32 @@ class Knowledge:
             Taxonomy.from_bytes(artifact.files["taxonomy.yaml"]),
             parse_lexicon(artifact.text("lexicon.tsv")),
             load_encoder(artifact),
-            {name: artifact.files[name] for name in names},
+            {name: artifact.files[name] for name in (*names, *BACKBONE_FILES) if name in artifact.files},
+            Backbone(artifact.files) if BACKBONE_FILES[0] in artifact.files else None,
         )
 
     @classmethod
-    def assemble(cls, taxonomy: bytes, lexicon: bytes, encoder: StaticEncoder) -> Knowledge:
-        """Knowledge from the bytes of a taxonomy and a lexicon file and an encoder."""
+    def assemble(
+        cls,
+        taxonomy: bytes,
+        lexicon: bytes,
+        encoder: StaticEncoder,
+        backbone: Mapping[str, bytes] | None = None,
+    ) -> Knowledge:
+        """Knowledge from the bytes of a taxonomy and a lexicon file, an encoder and a backbone's files."""
         files = {
             "taxonomy.yaml": taxonomy,
             "lexicon.tsv": lexicon,
             **encoder_files(encoder),
+            **(backbone or {}),
         }
-        return cls(Taxonomy.from_bytes(taxonomy), parse_lexicon(lexicon.decode("utf-8")), encoder, files)
+        return cls(
+            Taxonomy.from_bytes(taxonomy),
+            parse_lexicon(lexicon.decode("utf-8")),
+            encoder,
+            files,
+            Backbone(backbone) if backbone else None,
+        )
 
     def extractor(self, config: FeatureConfig | None = None) -> FeatureExtractor:
         """A feature extractor over this knowledge."""
@@ -81,6 +98,7 @@ class Knowledge:
             self.lexicon,
             self.taxonomy.source_ids,
             config,
+            self.backbone,
         )
 
 
@@ -101,7 +119,11 @@ class Identifier:
         self._extractor = extractor
         self.decider = decider
         self.heads = decider.heads
-        self.projected = self.encoder.project(self.heads.dense_weights[: self.encoder.width])
+        self.projected = (
+            None
+            if knowledge.backbone
+            else self.encoder.project(self.heads.dense_weights[: self.encoder.width])
+        )
 
     @classmethod
     def load(cls, reference: str | Path | None = None) -> Identifier:
@@ -127,6 +149,11 @@ class Identifier:
             heads, _topics(settings.get("topics"), arrays), settings["no_need_shifts"], knowledge.taxonomy
         )
         return cls(knowledge, knowledge.extractor(config), decider, artifact.version)
+
+    @property
+    def vector_width(self) -> int:
+        """Numbers in the vector that opens a text's dense features."""
+        return self._extractor.width
 
     @property
     def lexicon_block(self) -> slice:
@@ -214,7 +241,12 @@ class Identifier:
         base, words = found.base, found.words
         if self.decider.topics is not None:
             more = attribute_topics(
-                self.decider.topics, self.encoder, self.lexicon_block, reading, labels, len(head.labels)
+                self.decider.topics,
+                None if self.knowledge.backbone else self.encoder,
+                self.lexicon_block,
+                reading,
+                labels,
+                len(head.labels),
             )
             base, words = base + more.base, words + more.words
         shifts = self.decider.prior_shifts(sources, head.labels)

@@ -22,7 +22,8 @@ from nlp.paths import dataset_path
 from nlp.reading import MessageReader
 from nlp.records import LabelledMessage
 from nlp.tables import RowError, read_rows
-from nlp.taxonomy import infer_taxonomy
+from nlp.taxonomy import Taxonomy, infer_taxonomy
+from training.backbone import BackboneConfig, prepare_backbone
 from training.corpus import corpus_files, fingerprint, write_corpus
 from training.pairs import pairs_of
 from training.pretrain import PretrainConfig, learn_vectors, to_encoder
@@ -42,16 +43,19 @@ def train(
         typer.Option(help="分类体系文件，或 infer 取自数据 · taxonomy YAML, or `infer` from the labels"),
     ] = None,
     encoder: Annotated[str, typer.Option(help="取其编码器的模型 · model whose encoder is used")] = "default",
+    backbone: Annotated[
+        str | None, typer.Option(help="预训练骨干：模型名或本地目录 · backbone: hub id or local folder")
+    ] = None,
+    epochs: Annotated[
+        float, typer.Option(min=0, help="骨干微调遍数，0 为不调 · epochs of fine-tuning the backbone")
+    ] = 3.0,
+    int8: Annotated[bool, typer.Option(help="骨干量化 · quantise the backbone")] = True,
     strict: Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")] = False,
 ) -> None:
     """训练模型 · Train heads on a labelled batch and write an artifact."""
-    knowledge = Knowledge.assemble(
-        _taxonomy(taxonomy, data),
-        dataset_path("lexicon.tsv").read_bytes(),
-        load_encoder(read_artifact(resolve(encoder))),
-    )
+    known = _taxonomy(taxonomy, data)
     records: list[LabelledMessage] = []
-    reader = MessageReader(knowledge.taxonomy)
+    reader = MessageReader(Taxonomy.from_bytes(known))
     for path in data:
         for _, record in reader.read_labelled(read_rows(path)):
             if isinstance(record, RowError):
@@ -61,11 +65,32 @@ def train(
             else:
                 records.append(record)
     with Progress(console=errors, transient=True) as bar:
+        tuned = None
+        if backbone:
+            task = bar.add_task("微调骨干 fine-tuning")
+            state = out.with_name(f".{out.name}.backbone")
+            config = BackboneConfig(epochs=epochs, int8=int8)
+            tuned = prepare_backbone(
+                backbone,
+                records,
+                Taxonomy.from_bytes(known),
+                config,
+                state,
+                lambda done, of: bar.update(task, completed=done, total=of),
+            )
+        knowledge = Knowledge.assemble(
+            known,
+            dataset_path("lexicon.tsv").read_bytes(),
+            load_encoder(read_artifact(resolve(encoder))),
+            tuned,
+        )
         task = bar.add_task("训练 training")
         files, facts = learn(
             records, knowledge, progress=lambda _step, done, of: bar.update(task, completed=done, total=of)
         )
     version = write_artifact(out, files, facts)
+    if backbone:
+        shutil.rmtree(state, ignore_errors=True)
     typer.echo(f"模型 model {version} -> {out}  ({len(records)} records)")
 
 

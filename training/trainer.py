@@ -99,9 +99,10 @@ def train(
     taxonomy = knowledge.taxonomy
     features = FeatureConfig()
     prepared = Preparer(taxonomy).prepare([record.message for record in records])
-    batch = knowledge.extractor(features).extract(prepared)
+    extractor = knowledge.extractor(features)
+    batch = extractor.extract(prepared)
     columns = ColumnMap.learn(batch.occurrences, batch.n_texts, features.bucket_bits, config.at_least)
-    width = knowledge.encoder.width
+    width = extractor.width
     column_scale = np.ones(batch.dense.shape[1], np.float32)
     column_scale[:width] = config.encoder_scale
     inputs = _inputs(batch, columns, column_scale)
@@ -140,6 +141,7 @@ def train(
         "encoder_words": len(knowledge.encoder.vocabulary),
         "encoder_width": knowledge.encoder.width,
         "lexicon_terms": len(knowledge.lexicon),
+        "backbone_width": knowledge.backbone.width if knowledge.backbone else None,
         "n_folds": config.n_folds,
         "held_out": dict(sorted(held_out.items())),
     }

@@ -16,7 +16,8 @@ ARTIFACT = read_artifact(resolve("default"))
 
 def shipped_messages() -> list[LabelledMessage]:
     reader = MessageReader(Knowledge.from_artifact(ARTIFACT).taxonomy)
-    rows = [row for _, row in reader.read_labelled(read_rows(dataset_path("messages.jsonl")))]
+    names = ("messages.jsonl", "messages_natural.jsonl")
+    rows = [row for name in names for _, row in reader.read_labelled(read_rows(dataset_path(name)))]
     return [row for row in rows if isinstance(row, LabelledMessage)]
 
 
