@@ -28,8 +28,6 @@ from sklearn.svm import LinearSVC
 
 from evaluation.metrics import classification_report, expected_calibration_error
 from models.artifact import read_artifact, write_artifact
-from models.decisions import at_least_this_pressing
-from models.heads import URGENCY
 from models.identifier import Identifier, Knowledge, load_encoder
 from models.reference import resolve
 from nlp.paths import dataset_path
@@ -156,15 +154,11 @@ def on_gold(civic: Path) -> dict[str, dict[str, Score]]:
 
     identifier = Identifier.load()
     found = identifier.identify([record.message for record in gold])
-    head = identifier.heads.head(URGENCY)
-    assert head is not None
-    batch = identifier.features(identifier.prepare([record.message for record in gold]))
-    given = head.probabilities(identifier.heads.scores(identifier.heads.read(batch)))
     answers = {
         "domain": [one.domain for one in found],
         "tier": [one.tier or taxonomy.tier_ids[0] for one in found],
     }
-    rows = {"zhixu": row(answers, at_least_this_pressing(given)[:, -2])}
+    rows = {"zhixu": row(answers, np.asarray([one.pressing for one in found]))}
     sure = np.asarray([one.confidence for one in found])
     right = np.asarray([a == t for a, t in zip(answers["domain"], truth["domain"], strict=True)])
     ece = expected_calibration_error(sure.tolist(), right.tolist())

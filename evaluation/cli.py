@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.behaviour import LawResult, Laws, incapable, put_to_test
 from evaluation.metrics import Estimate, classification_report, expected_calibration_error
 from evaluation.own_text import check
 from models.identifier import Identifier
@@ -29,6 +30,12 @@ def evaluate(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="写出 JSON · write the figures here")
     ] = None,
+    laws: Annotated[
+        bool, typer.Option(help="另测措辞变化下的稳健性 · also put behavioural laws to the test")
+    ] = False,
+    confusion: Annotated[
+        Path | None, typer.Option(help="形近音近字表目录 · folder of look-alike tables, for --laws")
+    ] = None,
     strict: Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")] = False,
 ) -> None:
     """评估模型 · Accuracy, macro-F1 and per-class figures with 95% bootstrap intervals, and calibration."""
@@ -46,6 +53,10 @@ def evaluate(
         raise typer.Exit(1)
     figures = measure(identifier, records)
     _show(figures)
+    if laws:
+        results = put_to_test(identifier, records, Laws.load(confusion))
+        figures["laws"] = [asdict(result) for result in results]
+        _show_laws(results)
     if json_file:
         json_file.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
@@ -105,6 +116,23 @@ def _show(figures: dict[str, Any]) -> None:
                     str(row["support"]),
                 )
             console.print(table)
+
+
+def _show_laws(results: list[LawResult]) -> None:
+    table = Table("法则 Law", "类型 Kind", "违反率 Failure rate [95%]", "n", title="行为测试 Behaviour")
+    for result in results:
+        if result.kind != "capability":
+            row = (result.law, result.kind, _interval(asdict(result.failure_rate)), str(result.n))
+            table.add_row(*row)
+    console.print(table)
+    topics = [result for result in results if result.kind == "capability"]
+    weak = incapable(results)
+    console.print(
+        f"话题 topics: {len(topics)}；半数以上判错 mostly misjudged: {len(weak)}"
+        + "".join(
+            f"\n  {result.law} {_interval(asdict(result.failure_rate))} n={result.n}" for result in weak
+        )
+    )
 
 
 def check_datasets(

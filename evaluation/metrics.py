@@ -25,6 +25,16 @@ class Estimate:
     high: float
 
 
+def wilson(hits: int, n: int) -> Estimate:
+    """A share with its 95% score interval (Wilson 1927); (0, 0, 1) where nothing was counted."""
+    if n == 0:
+        return Estimate(0.0, 0.0, 1.0)
+    z, share = 1.959964, hits / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Estimate(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)))
+
+
 @dataclass(frozen=True, slots=True)
 class ClassificationReport:
     """Figures of one decision over `n` records; `per_class` maps a label to precision, recall, F1, support."""

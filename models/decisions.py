@@ -26,7 +26,8 @@ class Decisions:
 
     `domain` (n) numbers `domain_labels`; `confidence` (n) is in 0–1; `secondary` (n, n_need_domains) marks
     further needs, with their probabilities in `secondary_confidence`; `tier` and `urgency` are labels or None;
-    `doubtful` and `pressing` (n) mark what a person should look at.
+    `reached` (n, n_urgencies) is the probability of each urgency or a more pressing one; `doubtful` and `pressing`
+    (n) mark what a person should look at.
     """
 
     domain_labels: tuple[str, ...]
@@ -36,6 +37,7 @@ class Decisions:
     secondary_confidence: NDArray[np.float32]
     tier: tuple[str | None, ...]
     urgency: tuple[str | None, ...]
+    reached: NDArray[np.float32]
     doubtful: NDArray[np.bool_]
     pressing: NDArray[np.bool_]
 
@@ -55,6 +57,7 @@ class Decisions:
             confidence=np.where(empty, np.float32(1), self.confidence),
             secondary=self.secondary & ~empty[:, None],
             urgency=tuple(calm if gone else given for gone, given in zip(empty, self.urgency, strict=True)),
+            reached=np.where(empty[:, None], np.float32(0), self.reached),
             doubtful=self.doubtful & ~empty,
             pressing=self.pressing & ~empty,
         )
@@ -106,18 +109,54 @@ class Decider:
         needless = np.zeros(len(given), bool)
         if taxonomy.none_id in head.labels:
             needless = domain == head.labels.index(taxonomy.none_id or "")
-        urgency, pressing = _urgency(heads, scores)
+        reached = self.urgency_reached(scores)
         secondary, secondary_confidence = _secondary(heads, scores, domain, head.labels)
-        return Decisions(
-            head.labels,
-            domain,
-            confidence,
-            secondary & ~needless[:, None],
-            secondary_confidence,
-            _tier(heads, scores),
-            urgency,
-            confidence < head.thresholds.get(REVIEW, 0.0),
-            needless & pressing,
+        return self._with_urgency(
+            Decisions(
+                head.labels,
+                domain,
+                confidence,
+                secondary & ~needless[:, None],
+                secondary_confidence,
+                _tier(heads, scores),
+                (None,) * len(given),
+                reached,
+                confidence < head.thresholds.get(REVIEW, 0.0),
+                needless,
+            )
+        )
+
+    def urgency_reached(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability (n_texts, n_urgencies) of each urgency or a more pressing one, from joint scores."""
+        head = self.heads.head(URGENCY)
+        if head is None:
+            return np.zeros((len(scores), 0), np.float32)
+        return at_least_this_pressing(head.probabilities(scores))
+
+    def heed_sentences(
+        self, decisions: Decisions, owners: NDArray[np.int64], reached: NDArray[np.float32]
+    ) -> Decisions:
+        """The decisions where one sentence alone may press: `reached` (n_sentences, n_urgencies) are the sentences'
+        probabilities, `owners` their texts. One cry for help in a long complaint must not drown in it; a sentence
+        that is itself in doubt (probability below a half) says nothing.
+        """
+        combined = decisions.reached.copy()
+        np.maximum.at(combined, owners, 2 * reached - 1)
+        return self._with_urgency(replace(decisions, reached=combined))
+
+    def _with_urgency(self, decisions: Decisions) -> Decisions:
+        head = self.heads.head(URGENCY)
+        count = len(decisions.domain)
+        if head is None:
+            return replace(decisions, pressing=np.zeros(count, bool))
+        chosen = most_pressing(head, decisions.reached)
+        needless = np.zeros(count, bool)
+        if self.taxonomy.none_id in decisions.domain_labels:
+            needless = decisions.domain == decisions.domain_labels.index(self.taxonomy.none_id or "")
+        return replace(
+            decisions,
+            urgency=tuple(head.labels[number] for number in chosen),
+            pressing=needless & (chosen < len(head.labels) - 1),
         )
 
 
@@ -126,16 +165,6 @@ def _tier(heads: LinearHeads, scores: NDArray[np.float32]) -> tuple[str | None, 
     if head is None:
         return (None,) * len(scores)
     return tuple(head.labels[number] for number in head.probabilities(scores).argmax(axis=1))
-
-
-def _urgency(
-    heads: LinearHeads, scores: NDArray[np.float32]
-) -> tuple[tuple[str | None, ...], NDArray[np.bool_]]:
-    head = heads.head(URGENCY)
-    if head is None:
-        return (None,) * len(scores), np.zeros(len(scores), bool)
-    chosen = choose(head, head.probabilities(scores))
-    return tuple(head.labels[number] for number in chosen), chosen < len(head.labels) - 1
 
 
 def choose(head: Head, given: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -147,8 +176,12 @@ def choose(head: Head, given: NDArray[np.float32]) -> NDArray[np.int64]:
     if head.name != URGENCY:
         likeliest: NDArray[np.int64] = given.argmax(axis=1)
         return likeliest
-    reached = at_least_this_pressing(given)
-    chosen = np.full(len(given), len(head.labels) - 1)
+    return most_pressing(head, at_least_this_pressing(given))
+
+
+def most_pressing(head: Head, reached: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The most pressing label (n) whose probability, with all above it, reaches its threshold."""
+    chosen = np.full(len(reached), len(head.labels) - 1)
     for number in reversed(range(len(head.labels) - 1)):
         chosen[reached[:, number] >= head.thresholds.get(head.labels[number], 0.5)] = number
     return chosen

@@ -182,7 +182,7 @@ class Identifier:
         if not prepared:
             return []
         reading = self.heads.read(self._extractor.extract(prepared))
-        decisions = self.decider.decide(reading, [message.source for message in prepared])
+        decisions = self._decide(prepared, reading)
         empty = np.fromiter((not message.text for message in prepared), bool, len(prepared))
         decisions = decisions.with_nothing_said(empty, self.taxonomy)
         primary = self._explain(reading, DOMAIN, decisions.domain)
@@ -192,6 +192,21 @@ class Identifier:
             for row, message in enumerate(prepared)
         ]
 
+    def _decide(self, prepared: Sequence[PreparedMessage], reading: Reading) -> Decisions:
+        decisions = self.decider.decide(reading, [message.source for message in prepared])
+        alone = [
+            (row, replace(message, text=segment.text))
+            for row, message in enumerate(prepared)
+            if len(message.segments) > 1
+            for segment in message.segments
+        ]
+        if not alone or self.heads.head(URGENCY) is None:
+            return decisions
+        owners = np.asarray([row for row, _ in alone], np.int64)
+        sentences = self.heads.read(self._extractor.extract([sentence for _, sentence in alone]))
+        reached = self.decider.urgency_reached(self.heads.scores(sentences))
+        return self.decider.heed_sentences(decisions, owners, reached)
+
     def explain(self, messages: Sequence[Message]) -> list[tuple[Explanation, ...]]:
         """Why each message got its domain, tier and urgency: an explanation a decision, none for an empty text."""
         prepared = self.prepare(messages)
@@ -199,7 +214,7 @@ class Identifier:
             return []
         reading = self.heads.read(self._extractor.extract(prepared))
         sources = [message.source for message in prepared]
-        decisions = self.decider.decide(reading, sources)
+        decisions = self._decide(prepared, reading)
         told: list[list[Explanation]] = [[] for _ in prepared]
         chosen: tuple[tuple[str, Sequence[str | None]], ...] = (
             (DOMAIN, [decisions.domain_labels[number] for number in decisions.domain]),
@@ -326,6 +341,7 @@ class Identifier:
             model=self.version,
             taxonomy=self.taxonomy.version,
             review_reasons=decisions.review_reasons(row),
+            pressing=float(decisions.reached[row, -2]) if decisions.reached.shape[1] > 1 else 0.0,
         )
 
 

@@ -50,7 +50,8 @@ class Identification:
     """The needs of one message, the primary one first; none where the message asks for nothing.
 
     `confidence` is the calibrated probability in 0–1 that `domain` is right, and `review` asks for a person's
-    look, for the `review_reasons` given by id (see `models.decisions.REVIEW_REASONS`).
+    look, for the `review_reasons` given by id (see `models.decisions.REVIEW_REASONS`). `pressing` is the
+    probability in 0–1 of any urgency above the calmest, by which a queue can be ordered.
     """
 
     prepared: PreparedMessage
@@ -64,6 +65,7 @@ class Identification:
     model: str
     taxonomy: str
     review_reasons: tuple[str, ...] = ()
+    pressing: float = 0.0
 
     @property
     def id(self) -> str:
