@@ -31,8 +31,14 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-model: $(VENV)/.dev  ## train the embedded model from datasets/
-	$(BIN)/zhixu train --data datasets/messages.jsonl --data datasets/messages_natural.jsonl --out models/default
+MESSAGES := --data datasets/messages.jsonl --data datasets/messages_natural.jsonl
+REQUESTS := datasets/requests.jsonl
+
+# The ranker learns from a model that has not seen the requests, for on them that model is as unsure as on new ones.
+model: $(VENV)/.dev  ## train the embedded model and ranker from datasets/, all but their test splits
+	$(BIN)/zhixu train $(MESSAGES) --leave-out test --out build/model-without-requests
+	$(BIN)/zhixu resources learn --model build/model-without-requests --requests $(REQUESTS) --leave-out test -o matching/ranker.json
+	$(BIN)/zhixu train $(MESSAGES) --data $(REQUESTS) --leave-out test --out models/default
 
 CIVIC ?= ../shared/civic
 

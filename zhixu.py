@@ -13,7 +13,7 @@ def build() -> typer.Typer:
     """The `zhixu` application."""
     from evaluation.cli import check_datasets, evaluate
     from serving.cli import classify, match, serve
-    from training.cli import pretrain, train, tune_encoder
+    from training.cli import learn_to_rank, pretrain, train, tune_encoder
 
     app = typer.Typer(
         name="zhixu",
@@ -29,6 +29,9 @@ def build() -> typer.Typer:
     datasets = typer.Typer(help="自有数据 · the project's own text", no_args_is_help=True)
     datasets.command("check")(check_datasets)
     app.add_typer(datasets, name="datasets")
+    resources = typer.Typer(help="资源 · resources and how they are ranked", no_args_is_help=True)
+    resources.command("learn")(learn_to_rank)
+    app.add_typer(resources, name="resources")
     return app
 
 

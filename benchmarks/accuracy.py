@@ -41,13 +41,16 @@ from training.trainer import train
 Records = Sequence[LabelledMessage]
 Score = tuple[float, float, float]
 N_REPLICATES = 1000
-TRAINING = ("messages.jsonl", "messages_natural.jsonl")
+TRAINING = ("messages.jsonl", "messages_natural.jsonl", "requests.jsonl")
 console = Console(width=150)
 
 
 def labelled(paths: Sequence[Path], taxonomy: Taxonomy) -> list[LabelledMessage]:
+    """Labelled messages, the test splits of the project's own text left out."""
     reader = MessageReader(taxonomy)
-    found = [row for path in paths for _, row in reader.read_labelled(read_rows(path))]
+    rows = ((line, row) for path in paths for line, row in read_rows(path))
+    kept = ((n, row) for n, row in rows if isinstance(row, RowError) or row.get("split") != "test")
+    found = [row for _, row in reader.read_labelled(kept)]
     if bad := [row for row in found if isinstance(row, RowError)]:
         raise SystemExit(f"{paths}: {bad[0]}")
     return [row for row in found if isinstance(row, LabelledMessage)]
@@ -266,6 +269,10 @@ def on_replies(civic: Path) -> dict[str, dict[str, Score]]:
     words = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
     replies = words.fit_transform([one.text for one in replied])
     lexical = (words.transform([one.text for one in asked]) @ replies.T).toarray()
+
+    def standard(scores: np.ndarray) -> np.ndarray:
+        return (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
+
     own = np.arange(len(rows))
 
     def first(scores: np.ndarray) -> dict[str, Score]:
@@ -274,7 +281,7 @@ def on_replies(civic: Path) -> dict[str, dict[str, Score]]:
 
     return {
         "encoder alone": first(cosines),
-        "encoder and TF-IDF": first(cosines + lexical),
+        "encoder and TF-IDF": first(standard(lexical) + 0.3 * standard(cosines)),
         "TF-IDF alone": first(lexical),
     }
 

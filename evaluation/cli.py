@@ -36,12 +36,18 @@ def evaluate(
     confusion: Annotated[
         Path | None, typer.Option(help="形近音近字表目录 · folder of look-alike tables, for --laws")
     ] = None,
+    split: Annotated[str | None, typer.Option(help="只评此份，如 test · only rows of this split")] = None,
     strict: Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")] = False,
 ) -> None:
     """评估模型 · Accuracy, macro-F1 and per-class figures with 95% bootstrap intervals, and calibration."""
     identifier = Identifier.load(model)
     records: list[LabelledMessage] = []
-    for _, record in MessageReader(identifier.taxonomy).read_labelled(read_rows(data)):
+    rows = (
+        (line, row)
+        for line, row in read_rows(data)
+        if split is None or isinstance(row, RowError) or row.get("split") == split
+    )
+    for _, record in MessageReader(identifier.taxonomy).read_labelled(rows):
         if isinstance(record, RowError):
             errors.print(f"{data}: {record}", markup=False, highlight=False)
             if strict:

@@ -17,6 +17,8 @@ KINDS = ("material", "intellectual", "emotional")
 ACTIVE = "active"
 STATUSES = (ACTIVE, "inactive", "defunct", "temporarily closed")
 
+CERTAIN_TIER = 0.9
+
 Fact = str | bool | float
 
 
@@ -112,6 +114,11 @@ class Request:
     need: Need
     district: str | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def tier(self) -> str | None:
+        """The tier by which resources are ruled out; None while it is in doubt, for doubt excludes nobody."""
+        return self.need.tier if self.need.tier_confidence >= CERTAIN_TIER else None
 
 
 @dataclass(frozen=True, slots=True)

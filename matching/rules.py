@@ -110,3 +110,10 @@ def open_questions(resource: Resource, district: str | None, facts: Mapping[str,
     known = {"residence": district, **facts} if district is not None else dict(facts)
     fields = dict.fromkeys(rule.field for rule in resource.eligibility.rules if holds(rule, known) is None)
     return tuple(FIELD_NAMES.get(field, field) for field in fields)
+
+
+def rule_counts(resource: Resource, district: str | None, facts: Mapping[str, Fact]) -> tuple[int, int]:
+    """How many of a resource's eligibility rules are known to hold, and how many are not known."""
+    known = {"residence": district, **facts} if district is not None else dict(facts)
+    answers = [holds(rule, known) for rule in resource.eligibility.rules]
+    return sum(answer is True for answer in answers), sum(answer is None for answer in answers)

@@ -36,6 +36,7 @@ class Decisions:
     secondary: NDArray[np.bool_]
     secondary_confidence: NDArray[np.float32]
     tier: tuple[str | None, ...]
+    tier_confidence: NDArray[np.float32]
     urgency: tuple[str | None, ...]
     reached: NDArray[np.float32]
     doubtful: NDArray[np.bool_]
@@ -61,6 +62,22 @@ class Decisions:
             doubtful=self.doubtful & ~empty,
             pressing=self.pressing & ~empty,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What texts known to hold a need are likely to be about, as probabilities in 0–1.
+
+    `domains` (n_texts, n_domains), `topics` (n_texts, n_topics) and `tiers` (n_texts, n_tiers) sum to one a text, or are
+    empty where the model has no such head.
+    """
+
+    domain_labels: tuple[str, ...]
+    domains: NDArray[np.float32]
+    topic_labels: tuple[str, ...]
+    topics: NDArray[np.float32]
+    tier_labels: tuple[str, ...]
+    tiers: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +135,35 @@ class Decider:
                 confidence,
                 secondary & ~needless[:, None],
                 secondary_confidence,
-                _tier(heads, scores),
+                *_tier(heads, scores),
                 (None,) * len(given),
                 reached,
                 confidence < head.thresholds.get(REVIEW, 0.0),
                 needless,
             )
+        )
+
+    def judge(self, reading: Reading) -> Judgement:
+        """Domains, topics and tiers of texts that are known to hold a need."""
+        heads, count = self.heads, reading.batch.n_texts
+        scores = heads.scores(reading)
+        head, tier = heads.head(DOMAIN), heads.head(TIER)
+        assert head is not None
+        kept = [n for n, label in enumerate(head.labels) if label != self.taxonomy.none_id]
+        domains = probabilities(self.domain_scores(reading, scores, [None] * count)[:, kept], exclusive=True)
+        topics = np.zeros((count, 0), np.float32)
+        names: tuple[str, ...] = ()
+        if self.topics is not None:
+            columns = np.flatnonzero(np.isin(self.topics.owners, kept))
+            topics = probabilities(self.topics.scores(reading.batch.dense)[:, columns], exclusive=True)
+            names = tuple(self.topics.labels[column] for column in columns)
+        return Judgement(
+            tuple(head.labels[n] for n in kept),
+            domains,
+            names,
+            topics,
+            tier.labels if tier else (),
+            tier.probabilities(scores) if tier else np.zeros((count, 0), np.float32),
         )
 
     def urgency_reached(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -160,11 +200,14 @@ class Decider:
         )
 
 
-def _tier(heads: LinearHeads, scores: NDArray[np.float32]) -> tuple[str | None, ...]:
+def _tier(
+    heads: LinearHeads, scores: NDArray[np.float32]
+) -> tuple[tuple[str | None, ...], NDArray[np.float32]]:
     head = heads.head(TIER)
     if head is None:
-        return (None,) * len(scores)
-    return tuple(head.labels[number] for number in head.probabilities(scores).argmax(axis=1))
+        return (None,) * len(scores), np.ones(len(scores), np.float32)
+    given = head.probabilities(scores)
+    return tuple(head.labels[number] for number in given.argmax(axis=1)), given.max(axis=1)
 
 
 def choose(head: Head, given: NDArray[np.float32]) -> NDArray[np.int64]:

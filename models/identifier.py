@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.artifact import Artifact, pack_arrays, read_artifact
 from models.backbone import FILES as BACKBONE_FILES
 from models.backbone import Backbone
-from models.decisions import Decider, Decisions
+from models.decisions import Decider, Decisions, Judgement
 from models.encoder import StaticEncoder
 from models.explanation import Attribution, attribute, attribute_topics, top_words
 from models.features import ColumnMap, FeatureBatch, FeatureConfig, FeatureExtractor
@@ -169,6 +169,10 @@ class Identifier:
         """The features of prepared messages, for who searches by them."""
         return self._extractor.extract(prepared)
 
+    def judge(self, prepared: Sequence[PreparedMessage]) -> Judgement:
+        """What prepared texts that are known to hold a need are likely to be about."""
+        return self.decider.judge(self.heads.read(self._extractor.extract(prepared)))
+
     def prepare(self, messages: Sequence[Message]) -> list[PreparedMessage]:
         """The messages cleaned, masked and split."""
         return self._preparer.prepare(messages)
@@ -176,6 +180,25 @@ class Identifier:
     def identify(self, messages: Sequence[Message]) -> list[Identification]:
         """One identification per message, in order."""
         return self.identify_prepared(self.prepare(messages))
+
+    def identify_needs(self, messages: Sequence[Message]) -> list[Identification]:
+        """As `identify`, for messages known to ask for something: each gets its likeliest need."""
+        found = self.identify(messages)
+        bare = [n for n, one in enumerate(found) if not one.needs]
+        if bare:
+            judged = self.judge([found[n].prepared for n in bare])
+            for row, n in enumerate(bare):
+                number = int(judged.domains[row].argmax())
+                domain = judged.domain_labels[number]
+                tier, sure = None, 1.0
+                if judged.tier_labels:
+                    tier = judged.tier_labels[int(judged.tiers[row].argmax())]
+                    sure = float(judged.tiers[row].max())
+                need = Need(
+                    domain, tier, float(judged.domains[row, number]), found[n].prepared.text, (), sure
+                )
+                found[n] = replace(found[n], needs=(need,))
+        return found
 
     def identify_prepared(self, prepared: Sequence[PreparedMessage]) -> list[Identification]:
         """One identification per prepared message, in order."""
@@ -328,7 +351,8 @@ class Identifier:
         if domain != self.taxonomy.none_id:
             tier = decisions.tier[row]
             text = told.best_segment(message) if more else message.text
-            needs = (Need(domain, tier, confidence, text, evidence), *more)
+            sure = float(decisions.tier_confidence[row])
+            needs = (Need(domain, tier, confidence, text, evidence, sure), *more)
         return Identification(
             prepared=message,
             domain=domain,

@@ -34,8 +34,8 @@ class Explanation:
 class Need:
     """One need of a message.
 
-    `confidence` is the calibrated probability in 0–1 that the message holds a need of this domain;
-    `text` is the masked stretch that tells it.
+    `confidence` is the calibrated probability in 0–1 that the message holds a need of this domain, `tier_confidence`
+    that the tier is right; `text` is the masked stretch that tells it.
     """
 
     domain: str
@@ -43,6 +43,7 @@ class Need:
     confidence: float
     text: str
     evidence: tuple[Evidence, ...]
+    tier_confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,10 +104,13 @@ class Service:
     ledger: Ledger
     measures: _Measures
 
-    def answer(self, bodies: list[MessageBody], *, match: bool) -> list[dict[str, Any]]:
-        """Answers in order, durable in the ledger before they are returned."""
+    def answer(
+        self, bodies: list[MessageBody], *, match: bool, requests: bool = False
+    ) -> list[dict[str, Any]]:
+        """Answers in order, durable in the ledger before they are returned; `requests` are known to hold a need."""
         messages = [self._message(body, number) for number, body in enumerate(bodies)]
-        found = self.identifier.identify(messages)
+        identify = self.identifier.identify_needs if requests else self.identifier.identify
+        found = identify(messages)
         matchings = None
         if match:
             facts = {one.id: body.facts for one, body in zip(found, bodies, strict=True)}
@@ -203,7 +206,7 @@ def _add_routes(app: FastAPI) -> None:
 
     @app.post("/v1/match", summary="匹配资源 · resources for one request", openapi_extra=_example(_EXAMPLE))
     def match(body: MessageBody, service: Answering) -> dict[str, Any]:
-        answer = service.answer([body], match=True)[0]
+        answer = service.answer([body], match=True, requests=True)[0]
         return {name: answer[name] for name in ("id", "no_fit", "matches", "prediction_id")}
 
     @app.get("/healthz", summary="存活 · alive")

@@ -118,7 +118,7 @@ def match(
     book = _ledger(ledger)
 
     def answer(messages: list[Message]) -> Iterator[dict[str, Any]]:
-        found: list[Identification] = identifier.identify(messages)
+        found: list[Identification] = identifier.identify_needs(messages)
         matchings = matcher.match_primary(found, k=k)
         if book:
             book.record(found, matchings)

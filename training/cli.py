@@ -13,9 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from matching.catalogue import Catalogue
+from matching.matcher import Matcher
+from matching.ranking import UNTRAINED
 from models.artifact import read_artifact, write_artifact
 from models.encoder import StaticEncoder
-from models.identifier import Knowledge, encoder_files, load_encoder
+from models.identifier import Identifier, Knowledge, encoder_files, load_encoder
 from models.reference import resolve
 from nlp.lexicon import load_lexicon
 from nlp.paths import dataset_path
@@ -27,6 +30,7 @@ from training.backbone import BackboneConfig, prepare_backbone
 from training.corpus import corpus_files, fingerprint, write_corpus
 from training.pairs import pairs_of
 from training.pretrain import PretrainConfig, learn_vectors, to_encoder
+from training.ranker import MatchedRequest, learn_ranker
 from training.trainer import train as learn
 from training.tuning import TuningConfig, tune
 
@@ -50,6 +54,9 @@ def train(
         float, typer.Option(min=0, help="骨干微调遍数，0 为不调 · epochs of fine-tuning the backbone")
     ] = 3.0,
     int8: Annotated[bool, typer.Option(help="骨干量化 · quantise the backbone")] = True,
+    leave_out: Annotated[
+        str | None, typer.Option(help="不学 split 为此的行，如 test · leave out rows of this split")
+    ] = None,
     strict: Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")] = False,
 ) -> None:
     """训练模型 · Train heads on a labelled batch and write an artifact."""
@@ -57,7 +64,12 @@ def train(
     records: list[LabelledMessage] = []
     reader = MessageReader(Taxonomy.from_bytes(known))
     for path in data:
-        for _, record in reader.read_labelled(read_rows(path)):
+        rows = (
+            (line, row)
+            for line, row in read_rows(path)
+            if leave_out is None or isinstance(row, RowError) or row.get("split") != leave_out
+        )
+        for _, record in reader.read_labelled(rows):
             if isinstance(record, RowError):
                 errors.print(f"{path}: {record}", markup=False, highlight=False)
                 if strict:
@@ -211,3 +223,30 @@ def _weight(told: str) -> tuple[str, float]:
             f"{told!r} is not PATTERN=WEIGHT with a weight from 0 to 100", param_hint="--weigh"
         )
     return pattern, weight
+
+
+def learn_to_rank(
+    requests: Annotated[
+        Path, typer.Option(help="已配对的请求：text, district, facts, best, acceptable · matched requests")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="输出 · ranker file")],
+    resources: Annotated[Path | None, typer.Option(help="资源目录 · resources")] = None,
+    model: Annotated[str, typer.Option(help="模型 · model reference")] = "default",
+    leave_out: Annotated[
+        str | None, typer.Option(help="不学 split 为此的行，如 test · leave out rows of this split")
+    ] = None,
+) -> None:
+    """学习匹配排序 · Learn the ranker's weights from matched requests."""
+    identifier = Identifier.load(model)
+    catalogue, problems = Catalogue.load(identifier.taxonomy, resources)
+    for problem in problems:
+        errors.print(f"{resources}: {problem}", markup=False, highlight=False)
+    matched = []
+    for _, row in read_rows(requests):
+        if isinstance(row, RowError):
+            errors.print(f"{requests}: {row}", markup=False, highlight=False)
+        elif leave_out is None or row.get("split") != leave_out:
+            matched.append(MatchedRequest.from_row(row))
+    ranker = learn_ranker(Matcher(identifier, catalogue, UNTRAINED), identifier, matched)
+    out.write_text(ranker.to_json(), "utf-8")
+    typer.echo(f"排序 ranker -> {out}  ({len(matched)} requests)")

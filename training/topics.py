@@ -17,7 +17,7 @@ from training.solver import Fit, fit_kernel, fit_primal
 
 Floats = NDArray[np.float32]
 
-MOST_ROWS_AS_LANDMARKS = 10_000
+MOST_ROWS_AS_LANDMARKS = 12_000
 _SMALLEST_EIGENVALUE = 1e-3
 
 
@@ -60,10 +60,10 @@ def learn_topics(
 ) -> LearnedTopics | None:
     """The topic head of records whose features are `batch`, or None where fewer than two topics have records enough.
 
-    Records without a topic are a topic of their own in their domain. `column_scale` (dense_width) multiplies the
-    dense features; the first `width` of them are vectors.
+    Where fewer than half of a domain's records name a topic, the domain is one topic. `column_scale` (dense_width)
+    multiplies the dense features; the first `width` of them are vectors.
     """
-    told = [f"{r.domain}{SEPARATOR}{r.topic or ''}" if r.domain in domains else "" for r in records]
+    told = _told_topics(records, domains)
     counts = Counter(told)
     labels = tuple(sorted(label for label, times in counts.items() if label and times >= config.at_least))
     if len(labels) < 2:
@@ -90,6 +90,19 @@ def learn_topics(
         1.0,
     )
     return LearnedTopics(head, rows, found.held_out * sharpness)
+
+
+def _told_topics(records: Sequence[LabelledMessage], domains: Sequence[str]) -> list[str]:
+    """The topic of each record, empty where it has none to learn from."""
+    all_of = Counter(record.domain for record in records)
+    named = Counter(record.domain for record in records if record.topic)
+    whole = {domain for domain in domains if 2 * named[domain] < all_of[domain]}
+    return [
+        f"{r.domain}{SEPARATOR}{'' if r.domain in whole else r.topic}"
+        if r.domain in whole or (r.topic and r.domain in domains)
+        else ""
+        for r in records
+    ]
 
 
 def weighed(head: TopicHead, weight: float) -> TopicHead:

@@ -1,11 +1,16 @@
 import random
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from matching.catalogue import Catalogue
 from matching.matcher import Matcher
+from matching.ranking import READINGS, Ranker, RankerError
+from matching.records import CERTAIN_TIER, Request
 from matching.rules import RuleBook
 from models.identifier import Identifier
+from models.records import Need
 from nlp.records import Message
 
 IDENTIFIER = Identifier.load()
@@ -18,6 +23,9 @@ TEXTS = (
     "夜里工地打桩吵得睡不着",
     "预付卡的店跑路了，钱能要回来吗",
 )
+
+
+NEED = Need("housing", "basic", 0.9, TEXTS[0], ())
 
 
 def requests() -> list[Message]:
@@ -45,7 +53,9 @@ def test_no_match_breaks_a_rule_and_ranks_are_sorted_and_unique() -> None:
         assert scores == sorted(scores, reverse=True)
         assert all(0.0 <= score <= 1.0 for score in scores)
         if one.needs:
-            allowed = rules.allowed(one.prepared.district, one.needs[0].tier, {"age": 45})
+            need = one.needs[0]
+            tier = need.tier if need.tier_confidence >= CERTAIN_TIER else None
+            allowed = rules.allowed(one.prepared.district, tier, {"age": 45})
             assert all(allowed[numbers[resource_id]] for resource_id in ids)
 
 
@@ -64,3 +74,28 @@ def test_the_order_of_the_catalogue_does_not_matter() -> None:
 def test_an_empty_catalogue_fits_nothing() -> None:
     matchings = Matcher(IDENTIFIER, Catalogue(())).match_primary(IDENTIFIER.identify(requests()))
     assert all(matching.no_fit for matching in matchings)
+
+
+def test_a_ranker_survives_its_file(tmp_path: Path) -> None:
+    ranker = Ranker.load()
+    (tmp_path / "ranker.json").write_text(ranker.to_json(), "utf-8")
+    assert Ranker.load(tmp_path / "ranker.json") == ranker
+    (tmp_path / "other.json").write_text('{"weights": {"dense": 1}, "bias": 0, "fits_from": 0}', "utf-8")
+    with pytest.raises(RankerError, match="resources learn"):
+        Ranker.load(tmp_path / "other.json")
+
+
+def test_a_higher_threshold_offers_less() -> None:
+    found = IDENTIFIER.identify_needs(requests())
+    strict = replace(Ranker.load(), fits_from=1.01)
+    assert all(one.no_fit for one in Matcher(IDENTIFIER, CATALOGUE, strict).match_primary(found))
+    lenient = replace(Ranker.load(), fits_from=0.0)
+    assert not any(one.no_fit for one in Matcher(IDENTIFIER, CATALOGUE, lenient).match_primary(found))
+
+
+def test_readings_stand_in_their_order() -> None:
+    request = Request(IDENTIFIER.identify_needs(requests())[0], NEED, DISTRICTS[0])
+    numbers, readings = Matcher(IDENTIFIER, CATALOGUE).read([request])[0]
+    assert readings.shape == (len(numbers), len(READINGS))
+    assert readings[:, READINGS.index("dense_lead")].max() == pytest.approx(0, abs=1e-6)
+    assert set(readings[:, READINGS.index("local")].tolist()) <= {0.0, 1.0}

@@ -16,8 +16,10 @@ ARTIFACT = read_artifact(resolve("default"))
 
 def shipped_messages() -> list[LabelledMessage]:
     reader = MessageReader(Knowledge.from_artifact(ARTIFACT).taxonomy)
-    names = ("messages.jsonl", "messages_natural.jsonl")
-    rows = [row for name in names for _, row in reader.read_labelled(read_rows(dataset_path(name)))]
+    names = ("messages.jsonl", "messages_natural.jsonl", "requests.jsonl")
+    told = [pair for name in names for pair in read_rows(dataset_path(name))]
+    learned = [(line, row) for line, row in told if isinstance(row, dict) and row["split"] != "test"]
+    rows = [row for _, row in reader.read_labelled(learned)]
     return [row for row in rows if isinstance(row, LabelledMessage)]
 
 
