@@ -129,7 +129,7 @@ class MessageReader:
             return (
                 "field 'text' is empty; give the message"
                 if "text" in row
-                else "no field 'text'; name the column 'text'"
+                else "no field 'text', or it is empty; give the message in a column named 'text'"
             )
         if fields.source is not None and fields.source not in self._taxonomy.source_ids:
             known = ", ".join(self._taxonomy.source_ids)
@@ -164,4 +164,7 @@ class MessageReader:
 def _problem(error: ValidationError) -> str:
     """The first thing wrong, without the value that was sent."""
     first = error.errors(include_input=False, include_url=False)[0]
+    if first["type"] in ("too_long", "string_too_long"):
+        limit = first["ctx"]["max_length"]
+        return f"field {str(first['loc'][0])!r} is longer than {limit:,} characters; shorten or split it"
     return f"field {str(first['loc'][0])!r}: {first['msg']}"
