@@ -242,6 +242,7 @@ def _fine_tune(
         data_collator=_collator(torch, int(tokenizer.pad_token_id or 0)),
         callbacks=[*callbacks, *_reports(transformers, progress)],
     )
+    trainer.remove_callback(transformers.PrinterCallback)
     trainer.train(resume_from_checkpoint=True if any(state.glob("checkpoint-*")) else None)
     encoder.to("cpu").eval()
 

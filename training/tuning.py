@@ -83,6 +83,7 @@ def tune(
     trainer = library.SentenceTransformerTrainer(
         model=model, args=arguments, train_dataset=train, loss=loss, callbacks=_callbacks(progress)
     )
+    trainer.remove_callback(require("transformers", EXTRA).PrinterCallback)
     started = any(state.glob("checkpoint-*"))
     trainer.train(resume_from_checkpoint=True if started else None)
     vectors = model[0].embedding.weight.detach().numpy().astype(np.float32)
