@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -32,6 +34,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from matching.records import Matching
 from models.records import Identification
 
+_PATIENCE_SECONDS = 10
 _UPGRADE_LOCK = 0x5A685875  # one number for every Zhixu process on a PostgreSQL server
 _UPGRADING = threading.Lock()  # Alembic keeps one migration context for the whole process
 
@@ -143,7 +146,15 @@ def _row(one: Identification, matching: Matching | None, now: datetime) -> dict[
 
 def _durable_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=10000")  # first: switching to WAL may itself have to wait
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA busy_timeout={_PATIENCE_SECONDS * 1000}")
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:  # switching to WAL fails at once where another process holds a lock, whatever the timeout
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()

@@ -35,6 +35,28 @@ def wilson(hits: int, n: int) -> Estimate:
     return Estimate(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)))
 
 
+def cohen_kappa(first: Sequence[str], second: Sequence[str], seed: int = 7) -> Estimate:
+    """Agreement of two annotators beyond chance (Cohen 1960), at most 1, with its bootstrap interval.
+
+    Raises ValueError when there is nothing to compare.
+    """
+    if not first or len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} labels; give as many of both, one at least")
+    names = sorted({*first, *second})
+    table = np.zeros((len(names), len(names)))
+    np.add.at(table, ([names.index(a) for a in first], [names.index(b) for b in second]), 1)
+    draws = np.random.default_rng(seed).multinomial(len(first), table.ravel() / len(first), N_REPLICATES)
+    kappas = _kappa(np.concatenate([table[None], draws.reshape(-1, *table.shape)]) / len(first))
+    return _estimate(float(kappas[0]), kappas[1:])
+
+
+def _kappa(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    agreed = np.einsum("rii->r", shares)
+    chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
+    kappas: NDArray[np.float64] = np.where(chance < 1, (agreed - chance) / np.maximum(1 - chance, 1e-12), 1.0)
+    return kappas
+
+
 @dataclass(frozen=True, slots=True)
 class ClassificationReport:
     """Figures of one decision over `n` records; `per_class` maps a label to precision, recall, F1, support."""

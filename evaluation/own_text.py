@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from evaluation.metrics import cohen_kappa
 from evaluation.similarity import families, sharing_runs, similar_pairs
 from matching.catalogue import Catalogue
 from matching.records import EVERYWHERE, KINDS, Resource
@@ -114,6 +115,7 @@ def check(directory: Path, against: Sequence[Path] = ()) -> Iterator[Finding]:
         _labels,
         _message_quotas,
         _duplicates_and_splits,
+        _agreement,
         _lexicon,
         _tables,
         _resources,
@@ -211,6 +213,20 @@ def _splits(name: str, rows: Sequence[Row], shares: Mapping[str, Sequence[float]
     counted = Counter(row["split"] for row in rows)
     for split, bounds in shares.items():
         yield share(f"{name}: share of {split}", counted[split], len(rows), bounds)
+
+
+def _agreement(own: OwnText) -> Iterator[Finding]:
+    rows, quotas = own.rows("double_labels.jsonl"), own.quotas["double_labels"]
+    yield at_least("messages labelled twice", len(rows), quotas["total"])
+    known = {row["id"] for row in own.messages}
+    yield none_of(
+        "messages labelled twice: unknown ids", [row["id"] for row in rows if row["id"] not in known]
+    )
+    for field, least in quotas["kappa"].items():
+        first, second = ([str(row[who][field]) for row in rows] for who in ("first", "second"))
+        kappa = cohen_kappa(first, second)
+        told = f"{kappa.value:.3f} [{kappa.low:.3f}, {kappa.high:.3f}] / {least}"
+        yield Finding(f"messages labelled twice: κ of {field}", kappa.value >= least, told)
 
 
 def _lexicon(own: OwnText) -> Iterator[Finding]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
-from evaluation.metrics import classification_report, expected_calibration_error
+from evaluation.metrics import classification_report, cohen_kappa, expected_calibration_error
 
 LABELS = ("a", "b", "c")
 
@@ -59,3 +59,17 @@ def test_calibration_error_is_zero_when_confidence_is_true() -> None:
     assert expected_calibration_error(np.ones(100, np.float32), np.zeros(100, bool)).value == pytest.approx(
         1.0
     )
+
+
+def test_kappa_agrees_with_scikit_learn_and_is_one_for_one_mind() -> None:
+    from sklearn.metrics import cohen_kappa_score
+
+    first = list("aabbccabca")
+    second = list("aabbcbabcc")
+    found = cohen_kappa(first, second)
+    assert found.value == pytest.approx(cohen_kappa_score(first, second))
+    assert found.low <= found.value <= found.high
+    assert cohen_kappa(first, first).value == 1.0
+    assert cohen_kappa(["a"] * 4, ["a"] * 4).value == 1.0
+    with pytest.raises(ValueError, match="as many"):
+        cohen_kappa(first, second[:-1])
