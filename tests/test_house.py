@@ -1,6 +1,7 @@
 """The house stands: floors import downward only, data holds no code, code holds no label."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,10 @@ def test_no_domain_name_stands_in_code(path: Path) -> None:
         node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
     }
     assert not labels & {value for value in constants if isinstance(value, str)}
+
+
+def test_every_dataset_file_is_packed_into_the_wheel() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    patterns = settings["tool"]["setuptools"]["data-files"]["share/zhixu/datasets"]
+    packed = {path.name for pattern in patterns for path in ROOT.glob(pattern)}
+    assert packed == {path.name for path in (ROOT / "datasets").iterdir()}
