@@ -157,8 +157,9 @@ class _Run:
                 console=errors,
             ) as bar,
         ):
-            if not done:
+            if journal.tell() == 0:
                 journal.write(mark + "\n")
+                journal.flush()
             task = bar.add_task(self._task.split()[0], total=count_rows(self._source))
             while block := list(islice(rows, _BATCH)):
                 for _, row in block:

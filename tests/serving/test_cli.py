@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from models.identifier import Identifier
 from zhixu import build
 
 RUNNER = CliRunner()
@@ -101,6 +102,24 @@ def test_a_cut_run_goes_on_and_answers_each_row_once(tmp_path: Path, monkeypatch
     book = Ledger(ledger)
     assert book.count() == 8
     book.close()
+
+
+def test_runs_cut_before_their_first_answer_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps({"id": "1", "text": SECRET}) + "\n", "utf-8")
+
+    def cut(_self: Identifier, _messages: object) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Identifier, "identify", cut)
+            assert run("classify", source, "-o", out, "--ledger", "none")[0] != 0
+    assert run("classify", source, "-o", out, "--ledger", "none")[0] == 0
+    answers = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [answer["id"] for answer in answers] == ["1"]
 
 
 def test_matching_a_file_gives_the_contract(tmp_path: Path) -> None:
