@@ -26,6 +26,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
+from evaluation.behaviour import exchanged, read_look_alikes
 from evaluation.metrics import classification_report, expected_calibration_error
 from models.artifact import read_artifact, write_artifact
 from models.identifier import Identifier, Knowledge, load_encoder
@@ -192,18 +193,12 @@ def on_gold(civic: Path) -> dict[str, dict[str, Score]]:
     return rows
 
 
-def noised(text: str, alike: dict[str, str], chance: random.Random, share: float = 0.1) -> str:
-    return "".join(chance.choice(alike[c]) if c in alike and chance.random() < share else c for c in text)
-
-
 def look_alikes(folder: Path) -> dict[str, str]:
-    """Characters that sound or look alike, from tables of a character, a blank and its likes."""
+    """Characters that sound or look alike."""
     alike: dict[str, str] = {}
     for name in ("similar_sound.txt", "similar_shape.txt"):
-        for line in (folder / name).read_text("utf-8").splitlines():
-            character, _, others = line.partition(" ")
-            if len(character) == 1 and others.strip():
-                alike[character] = alike.get(character, "") + others.replace(" ", "").replace("\t", "")
+        for character, likes in read_look_alikes(folder / name).items():
+            alike[character] = alike.get(character, "") + likes
     return alike
 
 
@@ -215,7 +210,7 @@ def on_labelled7(civic: Path) -> dict[str, dict[str, Score]]:
     chance = random.Random(7)
     alike = look_alikes(civic / "confusion")
     noisy = [
-        LabelledMessage(Message(noised(r.message.text, alike, chance), r.message.id), r.domain)
+        LabelledMessage(Message(exchanged(alike, r.message.text, chance, 0.1), r.message.id), r.domain)
         for r in records
     ]
     folds = np.random.default_rng(7).integers(0, 5, len(records))

@@ -33,10 +33,9 @@ class Matcher:
         if not self._resources:
             return
         texts = [PreparedMessage(r.id, r.text, None, None, (), ()) for r in self._resources]
-        self._index = ResourceIndex(
-            identifier.features(texts), identifier.vector_width, identifier.bucket_bits
-        )
-        judged = identifier.judge(texts)
+        batch = identifier.features(texts)
+        self._index = ResourceIndex(batch, identifier.vector_width, identifier.bucket_bits)
+        judged = identifier.judge(batch)
         self._topic_roots = np.sqrt(judged.topics)
         resources = self._resources
         self._domains = _serves([r.domains for r in resources], judged.domain_labels)
@@ -63,8 +62,9 @@ class Matcher:
             PreparedMessage("", request.need.text, None, request.district, (), ()) for request in requests
         ]
         allowed = [self._rules.allowed(request.district, request.tier, request.facts) for request in requests]
-        found = self._index.search(self._identifier.features(texts), allowed)
-        judged = self._identifier.judge(texts)
+        batch = self._identifier.features(texts)
+        found = self._index.search(batch, allowed)
+        judged = self._identifier.judge(batch)
         return [
             (candidates.numbers, self._readings(request, candidates, judged, row))
             for row, (request, candidates) in enumerate(zip(requests, found, strict=True))

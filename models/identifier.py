@@ -169,9 +169,9 @@ class Identifier:
         """The features of prepared messages, for who searches by them."""
         return self._extractor.extract(prepared)
 
-    def judge(self, prepared: Sequence[PreparedMessage]) -> Judgement:
-        """What prepared texts that are known to hold a need are likely to be about."""
-        return self.decider.judge(self.heads.read(self._extractor.extract(prepared)))
+    def judge(self, batch: FeatureBatch) -> Judgement:
+        """What texts that are known to hold a need are likely to be about, from their features."""
+        return self.decider.judge(self.heads.read(batch))
 
     def prepare(self, messages: Sequence[Message]) -> list[PreparedMessage]:
         """The messages cleaned, masked and split."""
@@ -186,7 +186,7 @@ class Identifier:
         found = self.identify(messages)
         bare = [n for n, one in enumerate(found) if not one.needs]
         if bare:
-            judged = self.judge([found[n].prepared for n in bare])
+            judged = self.judge(self.features([found[n].prepared for n in bare]))
             for row, n in enumerate(bare):
                 number = int(judged.domains[row].argmax())
                 domain = judged.domain_labels[number]

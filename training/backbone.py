@@ -22,6 +22,7 @@ from nlp.extras import require
 from nlp.preparing import Preparer
 from nlp.records import LabelledMessage
 from nlp.taxonomy import Taxonomy
+from training.tuning import step_reports
 
 EXTRA = "backbone"
 _IGNORED = -100
@@ -240,7 +241,7 @@ def _fine_tune(
         train_dataset=learned,
         eval_dataset=validated or None,
         data_collator=_collator(torch, int(tokenizer.pad_token_id or 0)),
-        callbacks=[*callbacks, *_reports(transformers, progress)],
+        callbacks=[*callbacks, *step_reports(progress)],
     )
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.train(resume_from_checkpoint=True if any(state.glob("checkpoint-*")) else None)
@@ -302,15 +303,3 @@ def _collator(torch: Any, pad: int) -> Callable[[list[dict[str, Any]]], dict[str
         return {"ids": ids, "mask": mask, **others}
 
     return collate
-
-
-def _reports(transformers: Any, progress: Callable[[int, int], None] | None) -> list[Any]:
-    if progress is None:
-        return []
-    report = progress
-
-    class Report(transformers.TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, _arguments: Any, state: Any, _control: Any, **_rest: Any) -> None:
-            report(state.global_step, state.max_steps)
-
-    return [Report()]

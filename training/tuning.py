@@ -81,7 +81,7 @@ def tune(
         dataloader_drop_last=False,
     )
     trainer = library.SentenceTransformerTrainer(
-        model=model, args=arguments, train_dataset=train, loss=loss, callbacks=_callbacks(progress)
+        model=model, args=arguments, train_dataset=train, loss=loss, callbacks=step_reports(progress)
     )
     trainer.remove_callback(require("transformers", EXTRA).PrinterCallback)
     started = any(state.glob("checkpoint-*"))
@@ -133,7 +133,8 @@ def _columns(encoder: StaticEncoder, groups: Sequence[Sequence[Pair]]) -> list[d
     return found
 
 
-def _callbacks(report: Callable[[int, int], None] | None) -> list[Any]:
+def step_reports(report: Callable[[int, int], None] | None) -> list[Any]:
+    """Callbacks for a Trainer of transformers or sentence-transformers that tell `report(done, of)` every step."""
     if report is None:
         return []
     progress = report
