@@ -7,30 +7,18 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    DateTime,
-    Engine,
-    Float,
-    String,
-    Text,
-    create_engine,
-    event,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Engine, create_engine, event, func, insert, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Session
 
+from evaluation.tables import PredictedNeed, Prediction, ProposedMatch
 from matching.records import Matching
 from models.records import Identification
 
@@ -39,31 +27,21 @@ _UPGRADE_LOCK = 0x5A685875  # one number for every Zhixu process on a PostgreSQL
 _UPGRADING = threading.Lock()  # Alembic keeps one migration context for the whole process
 
 
-class Base(DeclarativeBase):
-    """The tables of the ledger; `migrations/` holds their history."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message came from, as far as the ledger needs it: `resident` a keyed hash, `due_at` its deadline."""
+
+    resident: str | None = None
+    received_at: datetime | None = None
+    due_at: datetime | None = None
 
 
-class Prediction(Base):
-    """One answered message."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The ids under which an answer stands in the ledger; its matches' in order of rank."""
 
-    __tablename__ = "predictions"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    message_id: Mapped[str] = mapped_column(String(200), index=True)
-    answered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
-    source: Mapped[str | None] = mapped_column(String(64))
-    district: Mapped[str | None] = mapped_column(String(100))
-    text: Mapped[str] = mapped_column(Text)
-    domain: Mapped[str] = mapped_column(String(64), index=True)
-    confidence: Mapped[float] = mapped_column(Float)
-    tier: Mapped[str | None] = mapped_column(String(64))
-    urgency: Mapped[str | None] = mapped_column(String(64))
-    review: Mapped[bool] = mapped_column(Boolean)
-    needs: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    matches: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
-    model: Mapped[str] = mapped_column(String(64))
-    taxonomy: Mapped[str] = mapped_column(String(64))
-    catalogue: Mapped[str | None] = mapped_column(String(64))
+    prediction_id: str
+    match_ids: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -77,41 +55,64 @@ class Ledger:
         self._engine = create_engine(url)
         if parsed.get_backend_name() == "sqlite":
             event.listen(self._engine, "connect", _durable_sqlite)
-        self._upgrade()
+        self.migrate()
 
-    def _upgrade(self) -> None:
-        """Bring the tables to this version's shape; one process at a time where several start at once."""
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the tables to a revision's shape, up or down; one process at a time where several start at once."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self._engine.connect() as connection:
-            if connection.dialect.name == "sqlite":
+            sqlite = connection.dialect.name == "sqlite"
+            if (
+                sqlite
+            ):  # a table is altered by copying it: its rows' dependants must not leave with the old one
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
             config.attributes["connection"] = connection
             with _UPGRADING:
-                command.upgrade(config, "head")
+                step = command.upgrade if revision == "head" else command.downgrade
+                step(config, revision)
             connection.commit()
+            if sqlite:
+                connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
     @property
     def engine(self) -> Engine:
         """The engine, for reports."""
         return self._engine
 
+    def session(self) -> Session:
+        """A session for reading; its objects stay usable after it closes."""
+        return Session(self._engine, expire_on_commit=False)
+
     def record(
-        self, identifications: Sequence[Identification], matchings: Sequence[Matching] | None = None
-    ) -> list[str]:
-        """Write predictions in one transaction; returns their ids once they are durable."""
+        self,
+        identifications: Sequence[Identification],
+        matchings: Sequence[Matching] | None = None,
+        origins: Sequence[Origin] | None = None,
+    ) -> list[Recorded]:
+        """Write predictions, needs and matches in one transaction; returns their ids once they are durable."""
         if not identifications:
             return []
         now = datetime.now(UTC)
-        answered: Sequence[Matching | None] = (
-            matchings if matchings is not None else [None] * len(identifications)
-        )
-        rows = [_row(one, matching, now) for one, matching in zip(identifications, answered, strict=True)]
+        count = len(identifications)
+        answered = matchings if matchings is not None else [None] * count
+        rows = _Rows()
+        for one, matching, origin in zip(
+            identifications, answered, origins or [Origin()] * count, strict=True
+        ):
+            rows.add(one, matching, origin, now)
         with self._engine.begin() as connection:
-            connection.execute(insert(Prediction), rows)
-        return [row["id"] for row in rows]
+            for table, values in (
+                (Prediction, rows.predictions),
+                (PredictedNeed, rows.needs),
+                (ProposedMatch, rows.matches),
+            ):
+                if values:
+                    connection.execute(insert(table), values)
+        return rows.recorded
 
     def count(self) -> int:
         """How many predictions the ledger holds."""
@@ -123,25 +124,69 @@ class Ledger:
         self._engine.dispose()
 
 
-def _row(one: Identification, matching: Matching | None, now: datetime) -> dict[str, Any]:
-    return {
-        "id": uuid.uuid4().hex,
-        "message_id": one.id,
-        "answered_at": now,
-        "source": one.prepared.source,
-        "district": one.prepared.district,
-        "text": one.prepared.text.replace("\0", ""),
-        "domain": one.domain,
-        "confidence": one.confidence,
-        "tier": one.tier,
-        "urgency": one.urgency,
-        "review": one.review,
-        "needs": [asdict(need) for need in one.needs],
-        "matches": None if matching is None else [asdict(match) for match in matching.matches],
-        "model": one.model,
-        "taxonomy": one.taxonomy,
-        "catalogue": None if matching is None else matching.catalogue,
-    }
+@dataclass
+class _Rows:
+    """The rows of a batch of answers, table by table."""
+
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+    needs: list[dict[str, Any]] = field(default_factory=list)
+    matches: list[dict[str, Any]] = field(default_factory=list)
+    recorded: list[Recorded] = field(default_factory=list)
+
+    def add(self, one: Identification, matching: Matching | None, origin: Origin, now: datetime) -> None:
+        key = uuid.uuid4().hex
+        self.predictions.append(
+            {
+                "id": key,
+                "message_id": one.id,
+                "resident": origin.resident,
+                "received_at": origin.received_at,
+                "answered_at": now,
+                "due_at": origin.due_at,
+                "source": one.prepared.source,
+                "district": one.prepared.district,
+                "text": _storable(one.prepared.text),
+                "domain": one.domain,
+                "confidence": one.confidence,
+                "tier": one.tier,
+                "urgency": one.urgency,
+                "review": one.review,
+                "model": one.model,
+                "taxonomy": one.taxonomy,
+                "catalogue": None if matching is None else matching.catalogue,
+            }
+        )
+        self.needs.extend(
+            {
+                "prediction_id": key,
+                "position": position,
+                "domain": need.domain,
+                "tier": need.tier,
+                "confidence": need.confidence,
+                "text": _storable(need.text),
+                "evidence": [_storable(evidence.word) for evidence in need.evidence],
+            }
+            for position, need in enumerate(one.needs)
+        )
+        matches: list[dict[str, Any]] = [
+            {
+                "id": uuid.uuid4().hex,
+                "prediction_id": key,
+                "rank": rank,
+                "resource_id": match.resource_id,
+                "name": match.name,
+                "score": match.score,
+                "reasons": list(match.reasons),
+                "ask": list(match.ask),
+            }
+            for rank, match in enumerate(() if matching is None else matching.matches, 1)
+        ]
+        self.matches.extend(matches)
+        self.recorded.append(Recorded(key, tuple(match["id"] for match in matches)))
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "")
 
 
 def _durable_sqlite(connection: Any, _record: Any) -> None:
@@ -157,4 +202,5 @@ def _durable_sqlite(connection: Any, _record: Any) -> None:
                 raise
             time.sleep(0.02)
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
 
-from evaluation.ledger import Ledger
+from evaluation.ledger import Ledger, Origin
 from matching.matcher import Matcher
 from models.identifier import Identifier
 from nlp.records import Message
@@ -116,7 +116,8 @@ class Service:
             facts = {one.id: body.facts for one, body in zip(found, bodies, strict=True)}
             matchings = self.matcher.match_primary(found, facts)
         try:
-            ids = self.ledger.record(found, matchings)
+            origins = [Origin(received_at=body.received_at) for body in bodies]
+            recorded = self.ledger.record(found, matchings, origins)
         except SQLAlchemyError:
             raise ProblemError(
                 503,
@@ -128,9 +129,15 @@ class Service:
         for number, one in enumerate(found):
             self.measures.predictions.labels(one.domain, one.tier or "", one.prepared.source or "").inc()
             self.measures.reviews.inc(int(one.review))
-            answer = identification_row(one) | {"prediction_id": ids[number]} | self._response(one)
+            answer = (
+                identification_row(one)
+                | {"prediction_id": recorded[number].prediction_id}
+                | self._response(one)
+            )
             if matchings is not None:
                 answer |= {k: v for k, v in matching_row(one.id, matchings[number]).items() if k != "id"}
+                for proposed, match_id in zip(answer["matches"], recorded[number].match_ids, strict=True):
+                    proposed["match_id"] = match_id
             answers.append(answer)
         return answers
 
