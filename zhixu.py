@@ -13,7 +13,9 @@ def build() -> typer.Typer:
     """The `zhixu` application."""
     from evaluation.cli import check_datasets, evaluate
     from serving.cli import classify, match, serve
-    from training.cli import learn_to_rank, pretrain, train, tune_encoder
+    from training.cli import learn_to_rank, pretrain, tune_encoder
+    from training.registry_cli import compare_models, promote, register, roll_back, show, show_log
+    from training.train_cli import train
 
     app = typer.Typer(
         name="zhixu",
@@ -32,6 +34,13 @@ def build() -> typer.Typer:
     resources = typer.Typer(help="资源 · resources and how they are ranked", no_args_is_help=True)
     resources.command("learn")(learn_to_rank)
     app.add_typer(resources, name="resources")
+    registry = typer.Typer(help="模型登记 · registered models", no_args_is_help=True)
+    for name, step in (
+        ("register", register), ("list", show), ("compare", compare_models), ("promote", promote),
+        ("rollback", roll_back), ("log", show_log),
+    ):  # fmt: skip
+        registry.command(name)(step)
+    app.add_typer(registry, name="registry")
     return app
 
 

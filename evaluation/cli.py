@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.behaviour import LawResult, Laws, incapable, put_to_test
-from evaluation.metrics import Estimate, classification_report, expected_calibration_error
+from evaluation.metrics import Estimate
 from evaluation.own_text import check
+from evaluation.performance import measure
 from models.identifier import Identifier
 from nlp.paths import dataset_path
 from nlp.reading import MessageReader
@@ -65,35 +66,6 @@ def evaluate(
         _show_laws(results)
     if json_file:
         json_file.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
-
-
-def measure(identifier: Identifier, records: list[LabelledMessage]) -> dict[str, Any]:
-    """The figures of every decision, as JSON."""
-    answers = identifier.identify([record.message for record in records])
-    taxonomy = identifier.taxonomy
-    domain = classification_report(
-        [record.domain for record in records], [answer.domain for answer in answers], taxonomy.domain_ids
-    )
-    right = [record.domain == answer.domain for record, answer in zip(records, answers, strict=True)]
-    figures: dict[str, Any] = {
-        "model": identifier.version,
-        "n": len(records),
-        "domain": asdict(domain),
-        "domain_calibration_error": asdict(
-            expected_calibration_error([answer.confidence for answer in answers], right)
-        ),
-        "review_rate": sum(answer.review for answer in answers) / len(answers),
-    }
-    for name, labels in (("tier", taxonomy.tier_ids), ("urgency", taxonomy.urgency_ids)):
-        pairs = [
-            (str(getattr(record, name)), str(getattr(answer, name) or "-"))
-            for record, answer in zip(records, answers, strict=True)
-            if getattr(record, name)
-        ]
-        if pairs:
-            truth, given = zip(*pairs, strict=True)
-            figures[name] = asdict(classification_report(truth, given, labels))
-    return figures
 
 
 def _interval(estimate: dict[str, float] | Estimate) -> str:

@@ -130,6 +130,36 @@ def expected_calibration_error(
     return _estimate(gap(np.arange(len(sure))), np.asarray([gap(row) for row in rows]))
 
 
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Answers of like confidence: the mean confidence and the accuracy, with its interval, both in 0–1."""
+
+    n: int
+    confidence: float
+    accuracy: Estimate
+
+
+def reliability(
+    confidence: Sequence[float], right: Sequence[bool], n_bins: int = 10
+) -> tuple[ReliabilityBin, ...]:
+    """The reliability diagram's bins of equal width that hold answers (Niculescu-Mizil and Caruana 2005)."""
+    sure, good = np.asarray(confidence, float), np.asarray(right, bool)
+    bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
+    return tuple(
+        ReliabilityBin(
+            int((bins == number).sum()),
+            float(sure[bins == number].mean()),
+            wilson(int(good[bins == number].sum()), int((bins == number).sum())),
+        )
+        for number in np.unique(bins).tolist()
+    )
+
+
+def f1_scores(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """F1 of each class (n_tables, n_classes) from confusion tables (n_tables, n_classes, n_classes), truth by row."""
+    return _scores(confusion)[2]
+
+
 def _scores(
     confusion: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

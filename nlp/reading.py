@@ -143,22 +143,38 @@ class MessageReader:
     def _label(self, line: int, message: Message, fields: _LabelledRow) -> LabelledMessage | RowError:
         taxonomy = self._taxonomy
         domain = fields.domain or fields.label
-        checks: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
-            ("domain", domain, taxonomy.domain_ids),
-            *(("secondary", label, taxonomy.need_ids) for label in fields.secondary),
-            ("tier", fields.tier, taxonomy.tier_ids),
-            ("urgency", fields.urgency, taxonomy.urgency_ids),
-        )
         if domain is None:
             return RowError(line, "no field 'domain' or 'label'; label the row or remove it")
-        for field, label, known in checks:
-            if label is not None and label not in known:
-                return RowError(
-                    line, f"field {field!r}: {label[:40]!r} is not in taxonomy {taxonomy.version}"
-                )
-        topic = fields.topic if fields.topic in taxonomy.topic_ids[domain] else None
-        labels = (tuple(fields.secondary), fields.tier, fields.urgency, topic, fields.hard, fields.natural)
-        return LabelledMessage(message, domain, *labels)
+        found: dict[str, list[str]] = {"domain": [], "secondary": [], "tier": [], "urgency": []}
+        told: tuple[tuple[str, list[str]], ...] = (
+            ("domain", [domain]),
+            ("secondary", fields.secondary),
+            ("tier", [fields.tier] if fields.tier else []),
+            ("urgency", [fields.urgency] if fields.urgency else []),
+        )
+        for field, labels in told:
+            for label in labels:
+                known = taxonomy.find(field, label)
+                if known is None:
+                    return RowError(line, self._unknown(field, label))
+                found[field].append(known)
+        primary = found["domain"][0]
+        topic = fields.topic if fields.topic in taxonomy.topic_ids[primary] else None
+        return LabelledMessage(
+            message,
+            primary,
+            tuple(found["secondary"]),
+            next(iter(found["tier"]), None),
+            next(iter(found["urgency"]), None),
+            topic,
+            fields.hard,
+            fields.natural,
+        )
+
+    def _unknown(self, field: str, label: str) -> str:
+        nearest = self._taxonomy.nearest(field, label)
+        remedy = f"; the nearest is {nearest!r}" if nearest else ""
+        return f"field {field!r}: {label[:40]!r} is not in taxonomy {self._taxonomy.version}{remedy}"
 
 
 def _problem(error: ValidationError) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -40,9 +41,13 @@ class Topic(_Entry):
 
 
 class Domain(_Defined):
-    """A field of civic life whose desk must act for a need to be met."""
+    """A field of civic life whose desk must act for a need to be met.
+
+    `same_as` are ids of another taxonomy's domains that mean the same, so that resources labelled by it are found.
+    """
 
     excludes_zh: str = ""
+    same_as: tuple[str, ...] = ()
     topics: tuple[Topic, ...] = ()
 
 
@@ -150,17 +155,35 @@ class _TaxonomyFile(BaseModel):
         return self
 
 
-def infer_taxonomy(labels: Iterable[str], version: str = "inferred") -> bytes:
-    """A taxonomy file whose domains are the labels of a batch, in order of their names; nothing else is known.
+def infer_taxonomy(labels: Iterable[str], version: str = "inferred", crosswalk: bytes | None = None) -> bytes:
+    """A taxonomy file whose domains are the labels of a batch, in order of their names.
 
-    Raises TaxonomyError when there are fewer than two labels or one cannot be an id.
+    `crosswalk` is YAML that maps a label to the domains of another taxonomy which mean the same. Raises TaxonomyError
+    when there are fewer than two labels, one cannot be an id, or the crosswalk names a label the batch does not.
     """
-    domains = [{"id": label, "zh": label} for label in sorted(set(labels))]
+    known = sorted(set(labels))
+    same = _crosswalk(crosswalk, known) if crosswalk else {}
+    domains = [
+        {"id": label, "zh": label, **({"same_as": same[label]} if label in same else {})} for label in known
+    ]
     raw = yaml.safe_dump(
         {"version": version, "domains": domains}, allow_unicode=True, sort_keys=False
     ).encode()
     Taxonomy.from_bytes(raw, "inferred taxonomy")
     return raw
+
+
+def _crosswalk(raw: bytes, known: Sequence[str]) -> dict[str, list[str]]:
+    try:
+        told = yaml.safe_load(raw)
+        same = {str(label): [str(one) for one in domains] for label, domains in told.items()}
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError):
+        raise TaxonomyError("crosswalk: not YAML of `label: [domain, …]`; correct the file") from None
+    if missing := sorted(set(same) - set(known)):
+        raise TaxonomyError(
+            f"crosswalk: label {missing[0]!r} does not stand in the batch; correct or remove it"
+        )
+    return same
 
 
 @dataclass(frozen=True)
@@ -226,6 +249,12 @@ class Taxonomy:
         return self.need_ids + ((self.none_id,) if self.none_id else ())
 
     @cached_property
+    def crosswalk(self) -> dict[str, tuple[str, ...]]:
+        """Own domain ids by the id of another taxonomy's domain that means the same."""
+        pairs = [(other, domain.id) for domain in self.file.domains for other in domain.same_as]
+        return {other: tuple(own for told, own in pairs if told == other) for other, _ in pairs}
+
+    @cached_property
     def tier_ids(self) -> tuple[str, ...]:
         """Tier ids in file order."""
         return tuple(tier.id for tier in self.file.tiers)
@@ -264,6 +293,33 @@ class Taxonomy:
         """The readable name of a domain, tier, urgency or source id; the id itself where it has none."""
         entry = self._entries.get(label)
         return getattr(entry, language) or label if entry else label
+
+    def find(self, field: str, told: str) -> str | None:
+        """The id of a label of `field` (domain, secondary, tier, urgency) told by its id or readable name, or None."""
+        return self._told[field].get(told.strip().casefold())
+
+    def nearest(self, field: str, told: str) -> str | None:
+        """The id of the label of `field` that is written most like `told`, or None where none is like it."""
+        known = self._told[field]
+        close = get_close_matches(told.strip().casefold(), known, n=1, cutoff=0.5)
+        return known[close[0]] if close else None
+
+    @cached_property
+    def _told(self) -> dict[str, dict[str, str]]:
+        groups = {
+            "domain": self.domain_ids,
+            "secondary": self.need_ids,
+            "tier": self.tier_ids,
+            "urgency": self.urgency_ids,
+        }
+        return {
+            field: {
+                written.casefold(): label
+                for label in reversed(labels)
+                for written in (self.name(label, "en"), self.name(label), label)
+            }
+            for field, labels in groups.items()
+        }
 
     @cached_property
     def _entries(self) -> dict[str, _Entry]:

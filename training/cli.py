@@ -1,4 +1,4 @@
-"""`zhixu train` and `zhixu pretrain`."""
+"""`zhixu pretrain`, `zhixu tune` and `zhixu resources learn`."""
 
 from __future__ import annotations
 
@@ -18,99 +18,18 @@ from matching.matcher import Matcher
 from matching.ranking import UNTRAINED
 from models.artifact import read_artifact, write_artifact
 from models.encoder import StaticEncoder
-from models.identifier import Identifier, Knowledge, encoder_files, load_encoder
+from models.identifier import Identifier, encoder_files, load_encoder
 from models.reference import resolve
 from nlp.lexicon import load_lexicon
-from nlp.paths import dataset_path
-from nlp.reading import MessageReader
-from nlp.records import LabelledMessage
 from nlp.tables import RowError, read_rows
-from nlp.taxonomy import Taxonomy, infer_taxonomy
-from training.backbone import BackboneConfig, prepare_backbone
 from training.corpus import corpus_files, fingerprint, write_corpus
 from training.pairs import pairs_of
 from training.pretrain import PretrainConfig, learn_vectors, to_encoder
 from training.ranker import MatchedRequest, learn_ranker
-from training.trainer import train as learn
 from training.tuning import TuningConfig, tune
+from training.weights import parse_weights
 
 errors = Console(stderr=True)
-
-
-def train(
-    data: Annotated[
-        list[Path], typer.Option(help="标注数据，可重复给出 · labelled batch, more than one allowed")
-    ],
-    out: Annotated[Path, typer.Option(help="输出目录 · artifact directory")],
-    taxonomy: Annotated[
-        str | None,
-        typer.Option(help="分类体系文件，或 infer 取自数据 · taxonomy YAML, or `infer` from the labels"),
-    ] = None,
-    encoder: Annotated[str, typer.Option(help="取其编码器的模型 · model whose encoder is used")] = "default",
-    backbone: Annotated[
-        str | None, typer.Option(help="预训练骨干：模型名或本地目录 · backbone: hub id or local folder")
-    ] = None,
-    epochs: Annotated[
-        float, typer.Option(min=0, help="骨干微调遍数，0 为不调 · epochs of fine-tuning the backbone")
-    ] = 3.0,
-    int8: Annotated[bool, typer.Option(help="骨干量化 · quantise the backbone")] = True,
-    leave_out: Annotated[
-        str | None, typer.Option(help="不学 split 为此的行，如 test · leave out rows of this split")
-    ] = None,
-    strict: Annotated[bool, typer.Option(help="遇错即停 · stop at the first bad row")] = False,
-) -> None:
-    """训练模型 · Train heads on a labelled batch and write an artifact."""
-    known = _taxonomy(taxonomy, data)
-    records: list[LabelledMessage] = []
-    reader = MessageReader(Taxonomy.from_bytes(known))
-    for path in data:
-        rows = (
-            (line, row)
-            for line, row in read_rows(path)
-            if leave_out is None or isinstance(row, RowError) or row.get("split") != leave_out
-        )
-        for _, record in reader.read_labelled(rows):
-            if isinstance(record, RowError):
-                errors.print(f"{path}: {record}", markup=False, highlight=False)
-                if strict:
-                    raise typer.Exit(1)
-            else:
-                records.append(record)
-    with Progress(console=errors, transient=True) as bar:
-        tuned = None
-        if backbone:
-            task = bar.add_task("微调骨干 fine-tuning")
-            state = out.with_name(f".{out.name}.backbone")
-            config = BackboneConfig(epochs=epochs, int8=int8)
-            tuned = prepare_backbone(
-                backbone,
-                records,
-                Taxonomy.from_bytes(known),
-                config,
-                state,
-                lambda done, of: bar.update(task, completed=done, total=of),
-            )
-        knowledge = Knowledge.assemble(
-            known,
-            dataset_path("lexicon.tsv").read_bytes(),
-            load_encoder(read_artifact(resolve(encoder))),
-            tuned,
-        )
-        task = bar.add_task("训练 training")
-        files, facts = learn(
-            records, knowledge, progress=lambda _step, done, of: bar.update(task, completed=done, total=of)
-        )
-    version = write_artifact(out, files, facts)
-    if backbone:
-        shutil.rmtree(state, ignore_errors=True)
-    typer.echo(f"模型 model {version} -> {out}  ({len(records)} records)")
-
-
-def _taxonomy(told: str | None, data: Sequence[Path]) -> bytes:
-    if told != "infer":
-        return (Path(told) if told else dataset_path("taxonomy.yaml")).read_bytes()
-    rows = [row for path in data for _, row in read_rows(path) if not isinstance(row, RowError)]
-    return infer_taxonomy(str(label) for row in rows if (label := row.get("domain") or row.get("label")))
 
 
 def pretrain(
@@ -140,7 +59,7 @@ def pretrain(
     base = load_encoder(read_artifact(resolve(start))) if start else None
     state = out.with_name(f".{out.name}.pretraining")
     state.mkdir(parents=True, exist_ok=True)
-    weights = [_weight(one) for one in weigh or ()]
+    weights = parse_weights(weigh or (), "--weigh")
     mark = fingerprint([*files, *(without or ())], weights)
     corpus = state / f"corpus-{mark[:12]}.txt"
     with Progress(console=errors) as bar:
@@ -210,19 +129,6 @@ def _tuned(
         return tune(
             encoder, groups, config, state, lambda done, of: bar.update(task, completed=done, total=of)
         )
-
-
-def _weight(told: str) -> tuple[str, float]:
-    pattern, _, number = told.rpartition("=")
-    try:
-        weight = float(number)
-    except ValueError:
-        weight = -1.0
-    if not pattern or not 0 <= weight <= 100:
-        raise typer.BadParameter(
-            f"{told!r} is not PATTERN=WEIGHT with a weight from 0 to 100", param_hint="--weigh"
-        )
-    return pattern, weight
 
 
 def learn_to_rank(

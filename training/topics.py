@@ -13,6 +13,7 @@ from scipy import linalg
 from models.features import FeatureBatch
 from models.topics import SEPARATOR, TopicHead, nearness, owners_of
 from nlp.records import LabelledMessage
+from training.checkpoints import Arrays, Checkpoints
 from training.solver import Fit, fit_kernel, fit_primal
 
 Floats = NDArray[np.float32]
@@ -57,6 +58,7 @@ def learn_topics(
     weights: Floats,
     config: TopicConfig,
     progress: Callable[[], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> LearnedTopics | None:
     """The topic head of records whose features are `batch`, or None where fewer than two topics have records enough.
 
@@ -75,21 +77,25 @@ def learn_topics(
     dense = batch.dense[rows] * column_scale
     vectors = batch.dense[rows][:, :width]
     learn = _by_rows if len(rows) <= MOST_ROWS_AS_LANDMARKS else _by_landmarks
-    found, dense_weights, landmarks, landmark_weights = learn(
-        dense, vectors, targets, folds[rows], weights[rows], config, progress
-    )
+
+    def computed() -> Arrays:
+        found, *parts = learn(dense, vectors, targets, folds[rows], weights[rows], config, progress)
+        names = ("dense_weights", "landmarks", "landmark_weights")
+        return {"held_out": found.held_out, "bias": found.bias, **dict(zip(names, parts, strict=True))}
+
+    learned = checkpoints.kept("topic", computed) if checkpoints else computed()
     sharpness = np.float32(config.sharpness)
     head = TopicHead(
         labels,
         owners_of(labels, list(domains)),
-        dense_weights * column_scale[:, None] * sharpness,
-        landmarks.astype(np.float16).astype(np.float32),
-        (landmark_weights * sharpness).astype(np.float16).astype(np.float32),
-        found.bias * sharpness,
+        learned["dense_weights"] * column_scale[:, None] * sharpness,
+        learned["landmarks"].astype(np.float16).astype(np.float32),
+        (learned["landmark_weights"] * sharpness).astype(np.float16).astype(np.float32),
+        learned["bias"] * sharpness,
         config.gamma,
         1.0,
     )
-    return LearnedTopics(head, rows, found.held_out * sharpness)
+    return LearnedTopics(head, rows, learned["held_out"] * sharpness)
 
 
 def _told_topics(records: Sequence[LabelledMessage], domains: Sequence[str]) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from evaluation.metrics import classification_report
-from models.artifact import pack_arrays, pack_json
+from models.artifact import pack_arrays, pack_json, version_of
 from models.calibration import fit_scaling, fit_temperature, threshold_for_accuracy, threshold_for_f
 from models.decisions import PRESENT, REVIEW, at_least_this_pressing, choose
 from models.features import ColumnMap, FeatureBatch, FeatureConfig
@@ -24,10 +26,14 @@ from nlp.preparing import Preparer
 from nlp.records import LabelledMessage
 from nlp.taxonomy import Taxonomy
 from training.card import model_card
+from training.checkpoints import Checkpoints
+from training.environment import numpy_environment
 from training.solver import Fit, fit
 from training.topics import LearnedTopics, TopicConfig, learn_topics, weighed
 
 ENOUGH_TO_CALIBRATE = 500
+
+_NOT_WORDS = re.compile(r"[\W_]+")
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -88,14 +94,17 @@ def train(
     knowledge: Knowledge,
     config: TrainingConfig | None = None,
     progress: Progress | None = None,
+    counts: Floats | None = None,
+    state: Path | None = None,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Learn heads for `records` over `knowledge`; returns the artifact's files and facts.
 
-    `progress(step, done, of)` is called after each fit. Raises TrainingError when a domain has fewer than
-    two records.
+    `progress(step, done, of)` is called after each fit on a fold; `counts` (n_records) is how much each record
+    counts, 1 by default. With a folder `state`, a run of the same inputs that was cut goes on where it stopped.
+    Raises TrainingError when a domain has fewer than two records.
     """
     config = config or TrainingConfig()
-    report = progress or (lambda _step, _done, _of: None)
+    checkpoints = Checkpoints(state, _key(records, knowledge, config, counts)) if state else None
     taxonomy = knowledge.taxonomy
     features = FeatureConfig()
     prepared = Preparer(taxonomy).prepare([record.message for record in records])
@@ -108,19 +117,27 @@ def train(
     inputs = _inputs(batch, columns, column_scale)
     folds = _folds(records, config)
     weights = np.asarray([config.hard_weight if r.hard else 1.0 for r in records], np.float32)
+    if counts is not None:
+        weights = weights * counts.astype(np.float32)
     fitted: list[tuple[Head, Floats, Floats]] = []
     held_out: dict[str, dict[str, Any]] = {}
     tasks = _tasks(records, taxonomy)
     together = _sharing_rows(tasks)
-    steps = len(together) + 1
+    steps = _Steps(progress, (len(together) + 1) * (config.n_folds + 1))
     topics = learn_topics(
-        records, batch, column_scale, width, tasks[0].head.labels, folds, weights, config.topics
+        records,
+        batch,
+        column_scale,
+        width,
+        tasks[0].head.labels,
+        folds,
+        weights,
+        config.topics,
+        steps.named("topic"),
+        checkpoints,
     )
-    report("topic", 1, steps)
-    for number, group in enumerate(together, 2):
-        rows = group[0].rows
-        targets = np.hstack([task.targets for task in group])
-        found = fit(inputs[rows], targets, folds[rows], config.penalty, weights[rows])
+    for group in together:
+        found = _fit_group(group, inputs, folds, weights, config, steps, checkpoints)
         for task, columns_of in zip(group, _column_blocks(group), strict=True):
             if task.head.name == DOMAIN and topics is not None:
                 head, topics, scores, *learned = _blended(task, found, columns_of, topics, config)
@@ -129,7 +146,7 @@ def train(
             fitted.append((head, learned[0], learned[1]))
             if task.head.exclusive:
                 held_out[task.head.name] = _figures(task, head, scores)
-        report(group[0].head.name, number, steps)
+    steps.finish()
     fitted.sort(key=lambda one: one[0].start)
     heads = _assemble(fitted, columns, column_scale)
     shifts = no_need_shifts(records, weights, taxonomy)
@@ -147,6 +164,59 @@ def train(
     }
     packed = _pack(heads, topics.head if topics else None, shifts, features)
     return dict(knowledge.files) | packed | {"card.md": model_card(facts).encode()}, facts
+
+
+@dataclass
+class _Steps:
+    """Counts fits on folds towards all there are."""
+
+    progress: Progress | None
+    of: int
+    done: int = 0
+
+    def named(self, step: str) -> Callable[[], None]:
+        def count() -> None:
+            self.done = min(self.done + 1, self.of)
+            if self.progress:
+                self.progress(step, self.done, self.of)
+
+        return count
+
+    def finish(self) -> None:
+        if self.progress and self.done < self.of:
+            self.progress("done", self.of, self.of)
+
+
+def _fit_group(
+    group: Sequence[_Task],
+    inputs: sparse.csr_matrix,
+    folds: NDArray[np.int64],
+    weights: Floats,
+    config: TrainingConfig,
+    steps: _Steps,
+    checkpoints: Checkpoints | None,
+) -> Fit:
+    """One fit for tasks that learn from the same rows."""
+    rows, name = group[0].rows, group[0].head.name
+    targets = np.hstack([task.targets for task in group])
+
+    def learn() -> dict[str, NDArray[Any]]:
+        found = fit(inputs[rows], targets, folds[rows], config.penalty, weights[rows], steps.named(name))
+        return {part.name: getattr(found, part.name) for part in fields(Fit)}
+
+    return Fit(**(checkpoints.kept(name, learn) if checkpoints else learn()))
+
+
+def _key(
+    records: Sequence[LabelledMessage],
+    knowledge: Knowledge,
+    config: TrainingConfig,
+    counts: Floats | None,
+) -> str:
+    parts = (fingerprint(records), version_of(knowledge.files), asdict(config), numpy_environment())
+    digest = hashlib.sha256(repr(parts).encode())
+    digest.update(b"" if counts is None else counts.astype(np.float32).tobytes())
+    return digest.hexdigest()
 
 
 def _inputs(batch: FeatureBatch, columns: ColumnMap, column_scale: Floats) -> sparse.csr_matrix:
@@ -270,7 +340,8 @@ def _figures(task: _Task, head: Head, scores: Floats) -> dict[str, Any]:
     given = choose(head, probabilities(scores, exclusive=True))
     labels = head.labels
     report = classification_report([labels[n] for n in task.truth], [labels[n] for n in given], labels)
-    return {"n": report.n, "accuracy": asdict(report.accuracy), "macro_f1": asdict(report.macro_f1)}
+    figures = {"n": report.n, "accuracy": asdict(report.accuracy), "macro_f1": asdict(report.macro_f1)}
+    return figures | {"labels": list(report.labels), "confusion": report.confusion}
 
 
 def _with_thresholds(task: _Task, scores: Floats, config: TrainingConfig) -> Head:
@@ -339,6 +410,12 @@ def _pack(
             "landmark_weights": topics.landmark_weights.astype(np.float16),
         }
     return {"heads.safetensors": pack_arrays(arrays), "heads.json": pack_json(settings)}
+
+
+def text_key(record: LabelledMessage) -> str:
+    """16 hexadecimal digits that stand for a record's text, whatever its spaces and punctuation."""
+    plain = _NOT_WORDS.sub("", record.message.full_text).casefold()
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def fingerprint(records: Sequence[LabelledMessage]) -> str:
