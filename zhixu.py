@@ -14,6 +14,7 @@ def build() -> typer.Typer:
     from evaluation.cli import check_datasets, evaluate
     from serving.cli import classify, match, serve
     from training.cli import learn_to_rank, pretrain, tune_encoder
+    from training.labels_cli import check_batch, export_labels, import_labels, suggest_labels
     from training.registry_cli import compare_models, promote, register, roll_back, show, show_log
     from training.train_cli import train
 
@@ -28,19 +29,35 @@ def build() -> typer.Typer:
     for command in commands:
         app.command()(command)
     app.command("tune")(tune_encoder)
-    datasets = typer.Typer(help="自有数据 · the project's own text", no_args_is_help=True)
-    datasets.command("check")(check_datasets)
-    app.add_typer(datasets, name="datasets")
-    resources = typer.Typer(help="资源 · resources and how they are ranked", no_args_is_help=True)
-    resources.command("learn")(learn_to_rank)
-    app.add_typer(resources, name="resources")
-    registry = typer.Typer(help="模型登记 · registered models", no_args_is_help=True)
-    for name, step in (
-        ("register", register), ("list", show), ("compare", compare_models), ("promote", promote),
-        ("rollback", roll_back), ("log", show_log),
-    ):  # fmt: skip
-        registry.command(name)(step)
-    app.add_typer(registry, name="registry")
+    groups: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
+        "datasets": ("自有数据 · the project's own text", {"check": check_datasets}),
+        "resources": ("资源 · resources and how they are ranked", {"learn": learn_to_rank}),
+        "labels": (
+            "标注 · labels: check, suggest, export, import",
+            {
+                "check": check_batch,
+                "suggest": suggest_labels,
+                "export": export_labels,
+                "import": import_labels,
+            },
+        ),
+        "registry": (
+            "模型登记 · registered models",
+            {
+                "register": register,
+                "list": show,
+                "compare": compare_models,
+                "promote": promote,
+                "rollback": roll_back,
+                "log": show_log,
+            },
+        ),
+    }
+    for name, (told, steps) in groups.items():
+        group = typer.Typer(help=told, no_args_is_help=True)
+        for step, run in steps.items():
+            group.command(step)(run)
+        app.add_typer(group, name=name)
     return app
 
 

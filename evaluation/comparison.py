@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from evaluation.metrics import N_REPLICATES, Estimate, f1_scores
 from models.records import Identification
@@ -112,11 +111,17 @@ def _accuracy(
         n, [won / n, lost / n, 1 - (won + lost) / n], N_REPLICATES
     )
     low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, [2.5, 97.5])
-    p = binomtest(won, won + lost).pvalue if won + lost else 1.0
+    p = _mcnemar(won, lost)
     difference = Estimate((won - lost) / n, float(low), float(high))
     return Comparison(
-        decision, "accuracy", group, n, float(first.mean()), float(second.mean()), difference, float(p)
+        decision, "accuracy", group, n, float(first.mean()), float(second.mean()), difference, p
     )
+
+
+def _mcnemar(won: int, lost: int) -> float:
+    from scipy.stats import binomtest  # slow to import
+
+    return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 
 def _macro_f1(decision: str, truth: list[str], first: list[str], second: list[str], seed: int) -> Comparison:

@@ -16,6 +16,8 @@ from evaluation.tables import Label, Prediction
 ORIGINS = ("feedback", "review", "audit", "import")
 _PAGE = 5000
 
+Said = tuple[str, str, str, tuple[str, ...], str | None, str | None]
+
 
 class UnknownPredictionError(LookupError):
     """A label or an outcome for a record the ledger does not hold."""
@@ -39,6 +41,12 @@ class GivenLabel:
     text: str = ""
     source: str | None = None
     district: str | None = None
+
+    @property
+    def said(self) -> Said:
+        """Of which message, who said what."""
+        key = self.prediction_id or self.message_id
+        return key, self.annotator, self.domain, self.secondary, self.tier, self.urgency
 
 
 def record_labels(ledger: Ledger, labels: Sequence[GivenLabel]) -> list[str]:
@@ -78,6 +86,17 @@ def _row(label: GivenLabel, prediction: Any, now: datetime) -> dict[str, Any]:
     if prediction is not None:
         row |= {name: getattr(prediction, name) for name in ("message_id", "text", "source", "district")}
     return row
+
+
+def labels_given(ledger: Ledger) -> set[Said]:
+    """What each label in the ledger says, to tell what an import would repeat."""
+    columns = (Label.prediction_id, Label.message_id, Label.annotator, Label.domain, Label.secondary)
+    query = select(*columns, Label.tier, Label.urgency).execution_options(yield_per=_PAGE)
+    with ledger.engine.connect() as connection:
+        return {
+            (row[0] or row[1], row.annotator, row.domain, tuple(row.secondary), row.tier, row.urgency)
+            for row in connection.execute(query)
+        }
 
 
 def newest_labels(

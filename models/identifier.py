@@ -17,7 +17,7 @@ from models.decisions import Decider, Decisions, Judgement
 from models.encoder import StaticEncoder
 from models.explanation import Attribution, attribute, attribute_topics, top_words
 from models.features import ColumnMap, FeatureBatch, FeatureConfig, FeatureExtractor
-from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, Reading
+from models.heads import DOMAIN, SECONDARY, TIER, URGENCY, Head, LinearHeads, Reading, probabilities
 from models.records import Evidence, Explanation, Identification, Need
 from models.reference import resolve
 from models.topics import TopicHead
@@ -172,6 +172,22 @@ class Identifier:
     def judge(self, batch: FeatureBatch) -> Judgement:
         """What texts that are known to hold a need are likely to be about, from their features."""
         return self.decider.judge(self.heads.read(batch))
+
+    def domain_probabilities(self, prepared: Sequence[PreparedMessage]) -> NDArray[np.float32]:
+        """Calibrated probabilities (n_messages, n_domains) over `domain_labels`."""
+        if not prepared:
+            return np.zeros((0, len(self.domain_labels)), np.float32)
+        reading = self.heads.read(self._extractor.extract(prepared))
+        scores = self.heads.scores(reading)
+        sources = [message.source for message in prepared]
+        return probabilities(self.decider.domain_scores(reading, scores, sources), exclusive=True)
+
+    @property
+    def domain_labels(self) -> tuple[str, ...]:
+        """The domains this model can answer, in the order of its probabilities."""
+        head = self.heads.head(DOMAIN)
+        assert head is not None
+        return head.labels
 
     def prepare(self, messages: Sequence[Message]) -> list[PreparedMessage]:
         """The messages cleaned, masked and split."""

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evaluation.ledger import Ledger
 from models.artifact import Artifact
-from models.identifier import Knowledge
+from models.identifier import Identifier, Knowledge
 from nlp.records import LabelledMessage
 from nlp.tables import RowError
 from nlp.taxonomy import Taxonomy, infer_taxonomy
@@ -134,17 +134,24 @@ def read_lots(lots: Sequence[Lot], taxonomy: Taxonomy) -> Reading:
     return Reading(reading.records, np.asarray(counts, np.float32), reading.facts, reading.problems)
 
 
+def judge_for(taxonomy: Taxonomy, base: str | None) -> Identifier | None:
+    """The model whose doubts about a batch count: the one trained onto, or the embedded one where it knows the labels."""
+    judge = Identifier.load(base)
+    return judge if set(taxonomy.domain_ids) <= set(judge.domain_labels) else None
+
+
 def validate_lots(
     lots: Sequence[Lot],
     earlier: Sequence[LabelledMessage],
     test: Sequence[LabelledMessage],
     knowledge: Knowledge,
     limits: Limits,
+    judge: Identifier | None = None,
 ) -> list[ValidationReport]:
-    """A report for each lot, held against the test set and against all that came before it."""
+    """A report for each lot, held against the test set, all that came before it, and a model that has not seen it."""
     reports, before = [], list(earlier)
     for lot in lots:
-        validation = Validation(lot.batch, knowledge, test, before, limits)
+        validation = Validation(lot.batch, knowledge, test, before, limits, judge)
         reports.append(validation.report())
         before.extend(validation.records)
     return reports

@@ -29,6 +29,7 @@ from training.report_page import CurvePoint, report_page
 from training.retraining import (
     Lot,
     Reading,
+    judge_for,
     labels_of,
     lots_of,
     nested_samples,
@@ -121,7 +122,8 @@ def train(
         raise typer.Exit(1)
     report = _Report(out)
     before = read_lots(earlier, labels).records
-    reports = validate_lots(lots, before, tested, knowledge, Limits()) if validate else []
+    judge = judge_for(labels, onto) if validate else None
+    reports = validate_lots(lots, before, tested, knowledge, Limits(), judge) if validate else []
     report.validations(reports)
     stopped = sum(len(one.errors) for one in reports)
     if stopped and not despite_errors:

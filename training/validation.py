@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import chi2_contingency, ks_2samp
 
 from evaluation.similarity import similar_pairs
-from models.identifier import Knowledge
+from models.identifier import Identifier, Knowledge
 from nlp.preparing import Preparer
 from nlp.records import LabelledMessage, PreparedMessage
 from nlp.tables import RowError
@@ -31,13 +30,15 @@ _EXCERPT = 48
 class Limits:
     """From where on something is said, as shares in 0–1 unless told otherwise.
 
-    More than `bad_rows` unusable rows or `doubtful` labels stop; texts are near duplicates from a trigram Jaccard
+    More than `bad_rows` unusable rows or `doubtful` labels stop, the labels only where `fewest_to_judge`
+    records, earlier ones included, are there to judge by; texts are near duplicates from a trigram Jaccard
     similarity of `near`; a label with fewer than `rare` records (a count) is rare; drift needs a probability below
     `chance` and an effect (Cramér's V, Kolmogorov–Smirnov distance) above `drift`.
     """
 
     bad_rows: float = 0.05
     doubtful: float = 0.15
+    fewest_to_judge: int = 200
     near: float = 0.8
     rare: int = 20
     chinese: float = 0.3
@@ -84,13 +85,16 @@ class ValidationReport:
 
 @dataclass(frozen=True)
 class Validation:
-    """One batch beside what it is held against: the frozen test records, and the records of earlier batches."""
+    """One batch beside what it is held against: the frozen test records, the records of earlier batches, and a model
+    that has not seen it (`judge`), whose doubts count in the search for wrong labels.
+    """
 
     batch: Batch
     knowledge: Knowledge
     test: Sequence[LabelledMessage] = ()
     earlier: Sequence[LabelledMessage] = ()
     limits: Limits = field(default_factory=Limits)
+    judge: Identifier | None = None
 
     @cached_property
     def _read(self) -> list[tuple[int, LabelledMessage | RowError]]:
@@ -193,6 +197,8 @@ class Validation:
             if first != second:
                 told = f"第 {self._lines[a]} 行为 {first}，此行为 {second} · labelled otherwise"
                 conflicts.append(self._place(b, told))
+        for places in (same, near, conflicts):
+            places.sort(key=lambda place: place.line)
         for check, places, told in (
             ("conflicts", conflicts, "相同或近似的文本标注不一 · like texts with unlike labels"),
             ("duplicates", same, "重复的文本 · texts that stand twice"),
@@ -208,7 +214,8 @@ class Validation:
         share = len(doubtful) / len(self.records)
         if doubtful:
             told = f"标注可疑的行（{share:.1%}），请复核 · labels likely wrong; look at them again"
-            severity = ERROR if share > self.limits.doubtful else WARNING
+            judged = len(self.records) + len(self.earlier) >= self.limits.fewest_to_judge
+            severity = ERROR if judged and share > self.limits.doubtful else WARNING
             places = tuple(
                 self._place(one.number, f"{one.given} → {one.suggested}? (p={one.probability:.2f})")
                 for one in doubtful
@@ -219,7 +226,9 @@ class Validation:
         """Doubtful labels of the batch, judged together with the earlier records."""
         earlier = list(self.earlier)
         prepared = Preparer(self.knowledge.taxonomy).prepare([record.message for record in earlier])
-        found = doubtful_labels([*self.records, *earlier], [*self._prepared, *prepared], self.knowledge)
+        found = doubtful_labels(
+            [*self.records, *earlier], [*self._prepared, *prepared], self.knowledge, self.judge
+        )
         return [one for one in found if one.number < len(self.records)]
 
     def _rare(self) -> Iterator[Finding]:
@@ -237,6 +246,8 @@ class Validation:
         yield from self._told_drift("domain", "Cramér V", *_shift(*domains))
         sources = ([one.message.source or "-" for one in of] for of in (self.earlier, self.records))
         yield from self._told_drift("source", "Cramér V", *_shift(*sources))
+        from scipy.stats import ks_2samp  # slow to import
+
         found = ks_2samp(
             [len(one.message.full_text) for one in self.earlier],
             [len(one.message.full_text) for one in self.records],
@@ -274,6 +285,8 @@ def _balance(records: Sequence[LabelledMessage]) -> dict[str, Counter[str]]:
 
 def _shift(first: Sequence[str], second: Sequence[str]) -> tuple[float, float]:
     """Probability and Cramér's V in 0–1 (bias-corrected, Bergsma 2013) that two samples' shares differ by chance."""
+    from scipy.stats import chi2_contingency  # slow to import
+
     names = sorted({*first, *second})
     if len(names) < 2:
         return 1.0, 0.0
