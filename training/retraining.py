@@ -54,6 +54,8 @@ def read_config(path: Path | None) -> TrainingConfig:
         return TrainingConfig()
     try:
         content = yaml.safe_load(path.read_bytes()) or {}
+        if not isinstance(content, dict):
+            raise TypeError
         unknown = set(content) - set(TrainingConfig.__dataclass_fields__)
         if unknown:
             raise TrainingError(f"{path}: no setting {sorted(unknown)[0]!r}; see zhixu train --help")
