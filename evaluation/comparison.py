@@ -1,8 +1,9 @@
 """Champion against challenger: two models on the same messages, difference by difference, and what follows.
 
 Differences carry paired bootstrap intervals (Efron and Tibshirani 1993) and, where a decision is right or wrong
-message by message, McNemar's exact test (McNemar 1947; Edwards 1948). Gains are told from luck after Holm's
-correction (Holm 1979) over all rows; losses are not corrected, for a refusal is the smaller harm.
+message by message, McNemar's exact test (McNemar 1947; Edwards 1948). Gains and losses in single labels and sources
+are told from luck after Holm's correction (Holm 1979) over all of them; losses overall are not corrected, for a refusal
+is the smaller harm.
 """
 
 from __future__ import annotations
@@ -38,11 +39,6 @@ class Comparison:
     challenger: float
     difference: Estimate
     p: float | None
-
-    def worse(self, margin: float) -> bool:
-        """Whether the challenger loses more than `margin` here, and not by luck."""
-        sure = self.difference.high < 0 if self.p is None else self.p < _DOUBT
-        return self.difference.value < -margin and sure
 
     @property
     def name(self) -> str:
@@ -147,12 +143,18 @@ def _macro_f1(decision: str, truth: list[str], first: list[str], second: list[st
     )
 
 
+def losses(rows: Sequence[Comparison], margin: float) -> list[Comparison]:
+    """Where the challenger loses more than `margin` (a share in 0–1), and not by luck."""
+    sure = [row for row in rows if row.group == OVERALL and _surely_changed(row)]
+    sure += _holm([row for row in rows if row.group != OVERALL])
+    return [row for row in rows if row in sure and row.difference.value < -margin]
+
+
 def judge(rows: Sequence[Comparison], margin: float) -> Verdict:
     """Whether the challenger is nowhere worse beyond `margin` (a share in 0–1), surely not overall, and somewhere better."""
     against = [
         f"{row.name}: 下降 {-row.difference.value:.3f}，超出容许的 {margin} · worse by more than {margin} (n={row.n})"
-        for row in rows
-        if row.worse(margin)
+        for row in losses(rows, margin)
     ]
     main = rows[0]
     if main.difference.low < -margin and not against:
@@ -160,22 +162,26 @@ def judge(rows: Sequence[Comparison], margin: float) -> Verdict:
             f"{main.name}: 不能排除下降超过 {margin}（区间下限 {main.difference.low:+.3f}），请扩大测试集 · a loss of "
             f"more than {margin} cannot be ruled out; give a larger test set (n={main.n})"
         )
-    gains = _gains(rows)
-    if not gains:
+    gains = [row for row in rows if row.p is None and row.difference.low > 0]
+    gains += [row for row in _holm([row for row in rows if row.p is not None]) if row.difference.value > 0]
+    told = [f"{row.name}: 提高 {row.difference.value:.3f} · better (n={row.n})" for row in gains]
+    if not told:
         against.append("没有一项有把握的提高 · nothing is better beyond luck")
-    return Verdict(not against, tuple(against or gains))
+    return Verdict(not against, tuple(against or told))
 
 
-def _gains(rows: Sequence[Comparison]) -> list[str]:
-    tested = sorted((row for row in rows if row.p is not None), key=lambda row: row.p or 0.0)
+def _surely_changed(row: Comparison) -> bool:
+    if row.p is not None:
+        return row.p < _DOUBT
+    return row.difference.high < 0 or row.difference.low > 0
+
+
+def _holm(rows: Sequence[Comparison]) -> list[Comparison]:
+    """The rows whose difference is no luck after Holm's correction over all of `rows`."""
+    tested = sorted(rows, key=lambda row: row.p or 0.0)
     kept = []
     for place, row in enumerate(tested):
         if (row.p or 0.0) * (len(tested) - place) >= _DOUBT:
             break
         kept.append(row)
-    sure = [row for row in rows if row.p is None and row.difference.low > 0]
-    return [
-        f"{row.name}: 提高 {row.difference.value:.3f} · better (n={row.n})"
-        for row in [*sure, *kept]
-        if row.difference.value > 0
-    ]
+    return kept

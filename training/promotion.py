@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.comparison import Comparison, Verdict, compare, judge
+from evaluation.comparison import Comparison, Verdict, compare, judge, losses
 from evaluation.labels import newest_labels
 from evaluation.ledger import Ledger
 from models.identifier import Identifier
@@ -80,7 +80,7 @@ def _compared(first: Identifier, second: Identifier, records: Sequence[LabelledM
 
 def _verdict(on_test: Sequence[Comparison], on_feedback: Sequence[Comparison], margin: float) -> Verdict:
     verdict = judge(on_test, margin)
-    lost = [row for row in on_feedback if row.worse(margin)]
+    lost = losses(on_feedback, margin)
     if not lost:
         return verdict
     against = tuple(

@@ -137,9 +137,12 @@ def read_lots(lots: Sequence[Lot], taxonomy: Taxonomy) -> Reading:
 
 
 def judge_for(taxonomy: Taxonomy, base: str | None) -> Identifier | None:
-    """The model whose doubts about a batch count: the one trained onto, or the embedded one where it knows the labels."""
-    judge = Identifier.load(base)
-    return judge if set(taxonomy.domain_ids) <= set(judge.domain_labels) else None
+    """The model whose doubts about a batch count: the embedded one where it knows the labels, else the one trained onto."""
+    for reference in (None, base):
+        judge = Identifier.load(reference)
+        if set(taxonomy.domain_ids) <= set(judge.domain_labels):
+            return judge
+    return None
 
 
 def validate_lots(

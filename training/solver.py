@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from nlp.extras import require
-
 Floats = NDArray[np.float32]
 
 MOST_ROWS_FOR_GRAM = 12_000
+N_LANDMARKS = 3072
+_BLOCK = 4096
+_SMALLEST_EIGENVALUE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,13 @@ def fit(
 
     `folds` (n_rows) numbers each row's held-out fold, `weights` (n_rows) how much each row counts; `progress` is
     called after each of the folds and at the end. Up to `MOST_ROWS_FOR_GRAM` rows are solved exactly (n_rows²
-    numbers of memory), more by conjugate gradients.
+    numbers of memory); of more, `N_LANDMARKS` rows span the weights (Nyström, Williams and Seeger 2001), and time and
+    memory grow linearly with the rows.
     """
     counts = np.ones(len(targets), np.float32) if weights is None else weights
-    learn = _solve_exactly(inputs) if inputs.shape[0] <= MOST_ROWS_FOR_GRAM else _solve_by_gradients(inputs)
+    if inputs.shape[0] > MOST_ROWS_FOR_GRAM:
+        return _fit_by_landmarks(inputs, targets, folds, penalty, counts, progress)
+    learn = _solve_exactly(inputs)
 
     def fitted(rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
         return learn(rows, targets[rows], penalty, counts[rows])
@@ -161,15 +165,27 @@ def _solve_exactly(inputs: sparse.csr_matrix) -> _Learn:
     return learn
 
 
-def _solve_by_gradients(inputs: sparse.csr_matrix) -> _Learn:
-    linear_model = require("sklearn.linear_model", "train")
+def _fit_by_landmarks(
+    inputs: sparse.csr_matrix,
+    targets: Floats,
+    folds: NDArray[np.int64],
+    penalty: float,
+    weights: Floats,
+    progress: Callable[[], None] | None,
+) -> Fit:
+    chosen = np.random.default_rng(N_LANDMARKS).choice(inputs.shape[0], N_LANDMARKS, replace=False)
+    landmarks = inputs[np.sort(chosen)]
+    whitening = whitened((landmarks @ landmarks.T).toarray())
+    near = np.empty((inputs.shape[0], whitening.shape[1]), np.float32)
+    for start in range(0, inputs.shape[0], _BLOCK):
+        near[start : start + _BLOCK] = (inputs[start : start + _BLOCK] @ landmarks.T).toarray() @ whitening
+    found = fit_primal(near, targets, folds, penalty, weights, progress)
+    spanned = np.asarray(landmarks.T @ (whitening @ found.weights), np.float32)
+    return Fit(spanned, found.bias, found.held_out)
 
-    def learn(
-        rows: NDArray[np.int64], targets: Floats, penalty: float, weights: Floats
-    ) -> tuple[Floats, Floats]:
-        bias = np.average(targets, axis=0, weights=weights).astype(np.float32)
-        model = linear_model.Ridge(alpha=penalty, fit_intercept=False, solver="sparse_cg", tol=1e-4)
-        model.fit(inputs[rows], targets - bias, sample_weight=weights)
-        return np.asarray(model.coef_.T, np.float32).reshape(inputs.shape[1], -1), bias
 
-    return learn
+def whitened(gram: Floats) -> Floats:
+    """The matrix (n, rank) that makes landmarks of this Gram matrix (n, n) orthonormal features."""
+    values, basis = linalg.eigh(gram.astype(np.float32), check_finite=False)
+    kept = values > _SMALLEST_EIGENVALUE
+    return np.asarray(basis[:, kept] / np.sqrt(values[kept]), np.float32)

@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from models.features import FeatureBatch
 from models.topics import SEPARATOR, TopicHead, nearness, owners_of
 from nlp.records import LabelledMessage
 from training.checkpoints import Arrays, Checkpoints
-from training.solver import Fit, fit_kernel, fit_primal
+from training.solver import Fit, fit_kernel, fit_primal, whitened
 
 Floats = NDArray[np.float32]
 
 MOST_ROWS_AS_LANDMARKS = 12_000
-_SMALLEST_EIGENVALUE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +143,11 @@ def _by_landmarks(
 ) -> _Learned:
     chosen = np.random.default_rng(config.n_landmarks).choice(len(vectors), config.n_landmarks, replace=False)
     landmarks = vectors[np.sort(chosen)]
-    values, basis = linalg.eigh(nearness(landmarks, landmarks, config.gamma))
-    kept = values > _SMALLEST_EIGENVALUE
-    whitening = (basis[:, kept] * np.sqrt(config.kernel_scale / values[kept])).astype(np.float32)
+    whitening = whitened(nearness(landmarks, landmarks, config.gamma)) * np.float32(
+        np.sqrt(config.kernel_scale)
+    )
     inputs = np.hstack([dense, nearness(vectors, landmarks, config.gamma) @ whitening])
     found = fit_primal(inputs, targets, folds, config.penalty, weights, progress)
     width = dense.shape[1]
-    return found, found.weights[:width], landmarks, whitening @ found.weights[width:]
+    spanned = np.asarray(whitening @ found.weights[width:], np.float32)
+    return found, found.weights[:width], landmarks, spanned
