@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test format model bench-accuracy bench-matching bench-speed clean
+.PHONY: run test format model bench-accuracy bench-matching bench-retraining bench-speed clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zhixu needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
@@ -47,6 +47,9 @@ bench-accuracy: $(VENV)/.dev  ## every figure of understanding, beside its peers
 
 bench-matching: $(VENV)/.dev  ## how often the right resource comes first, beside its peers
 	$(BIN)/python -P benchmarks/matching.py
+
+bench-retraining: $(VENV)/.dev  ## five real batches and their curve, flipped labels found, time as batches grow
+	$(BIN)/python -P benchmarks/retraining.py --labelled $(CIVIC)/labelled7.jsonl
 
 bench-speed: $(VENV)/.dev  ## speed, start and memory, beside a scikit-learn pipeline
 	OMP_NUM_THREADS=1 $(BIN)/python -P benchmarks/speed.py --texts $(CIVIC)/messages_dongguan.jsonl
