@@ -113,8 +113,7 @@ class Service:
         found = identify(messages)
         matchings = None
         if match:
-            facts = {one.id: body.facts for one, body in zip(found, bodies, strict=True)}
-            matchings = self.matcher.match_primary(found, facts)
+            matchings = self.matcher.match_primary(found, [body.facts for body in bodies])
         try:
             origins = [Origin(received_at=body.received_at) for body in bodies]
             recorded = self.ledger.record(found, matchings, origins)
