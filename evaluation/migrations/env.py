@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import evaluation.service_tables  # noqa: F401 - its tables belong to Base
 from evaluation.tables import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
