@@ -12,6 +12,7 @@ import typer
 def build() -> typer.Typer:
     """The `zhixu` application."""
     from evaluation.cli import check_datasets, evaluate
+    from evaluation.ledger_cli import keys, ledger
     from serving.cli import classify, match, serve
     from training.cli import learn_to_rank, pretrain, train, tune_encoder
 
@@ -32,6 +33,8 @@ def build() -> typer.Typer:
     resources = typer.Typer(help="资源 · resources and how they are ranked", no_args_is_help=True)
     resources.command("learn")(learn_to_rank)
     app.add_typer(resources, name="resources")
+    app.add_typer(keys, name="keys")
+    app.add_typer(ledger, name="ledger")
     return app
 
 
@@ -41,6 +44,11 @@ def main() -> None:
         build()()
     except (ValueError, OSError, ImportError) as error:
         typer.echo(f"zhixu: {error}", err=True)
+        sys.exit(1)
+    except Exception as error:  # named by its module, for importing SQLAlchemy would slow every command
+        if not type(error).__module__.startswith("sqlalchemy."):
+            raise
+        typer.echo(f"zhixu: the ledger cannot be reached ({type(error).__name__}); check ZHIXU_LEDGER", err=True)
         sys.exit(1)
 
 

@@ -28,7 +28,7 @@ CLASSIFY, FEEDBACK, ANALYST, REVIEWER, ADMIN = SCOPES = (
 _PREFIX = "zx"
 
 
-class UnknownKeyError(LookupError):
+class UnknownKeyError(ValueError):
     """A key id the ledger does not hold, or one that opens no door any more."""
 
 

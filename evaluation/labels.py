@@ -83,6 +83,16 @@ def record_labels(
     return [row["id"] for row in rows]
 
 
+def newest_prediction(ledger: Ledger, message_id: str) -> str | None:
+    """The id of the newest prediction for a message a platform calls by this id."""
+    query = select(Prediction.id).where(Prediction.message_id == message_id)
+    with ledger.engine.connect() as connection:
+        found: str | None = connection.execute(
+            query.order_by(Prediction.answered_at.desc(), Prediction.id).limit(1)
+        ).scalar()
+    return found
+
+
 def _row(label: GivenLabel, prediction: Any, now: datetime) -> dict[str, Any]:
     row = asdict(label) | {"id": uuid.uuid4().hex, "labelled_at": now, "secondary": list(label.secondary)}
     if prediction is not None:

@@ -123,7 +123,11 @@ def _sparse_shares(heads: LinearHeads, head: Head, reading: Reading, labels: NDA
     firsts = np.flatnonzero(grams.first)
     times = np.diff(np.append(firsts, len(grams.first)))
     rows, columns = grams.rows[firsts], grams.columns[firsts]
-    share = idf[columns] * _centred_at(heads.sparse_weights, head, columns, labels[rows]) / (grams.norms(idf)[rows] * times)
+    share = (
+        idf[columns]
+        * _centred_at(heads.sparse_weights, head, columns, labels[rows])
+        / (grams.norms(idf)[rows] * times)
+    )
     per_place = np.repeat(share, times) / grams.lengths
     size = batch.n_characters + 1
     steps = np.bincount(grams.starts, per_place, size) - np.bincount(

@@ -48,7 +48,9 @@ class Gate:
             await asyncio.to_thread(self.refresh)
             key = self._ring.find(presented, datetime.now(UTC))
         if key is None:
-            raise _unauthorized("密钥无效、过期或已吊销 · the key is unknown, expired or revoked; ask for a new one")
+            raise _unauthorized(
+                "密钥无效、过期或已吊销 · the key is unknown, expired or revoked; ask for a new one"
+            )
         if not key.grants(scope):
             raise ProblemError(
                 403,

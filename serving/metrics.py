@@ -38,7 +38,9 @@ class Metrics:
             registry=self.registry,
             buckets=_SIZES,
         )
-        self.waiting = Gauge("zhixu_waiting_messages", "Messages that wait", ["stage"], registry=self.registry)
+        self.waiting = Gauge(
+            "zhixu_waiting_messages", "Messages that wait", ["stage"], registry=self.registry
+        )
         self.refused = Counter(
             "zhixu_refusals_total", "Requests refused, by problem", ["kind"], registry=self.registry
         )

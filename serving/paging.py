@@ -27,10 +27,15 @@ def from_cursor(cursor: str | None, *kinds: type[str] | type[int]) -> tuple[Any,
         return None
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
-        if len(place) == len(kinds) and all(type(one) is kind for one, kind in zip(place, kinds, strict=True)):
+        if len(place) == len(kinds) and all(
+            type(one) is kind for one, kind in zip(place, kinds, strict=True)
+        ):
             return tuple(place)
     except (ValueError, TypeError, RecursionError):
         pass
     raise ProblemError(
-        422, "cursor-unknown", "Cursor unknown", "query.cursor: 不是本接口给出的游标 · give the `next` of a page"
+        422,
+        "cursor-unknown",
+        "Cursor unknown",
+        "query.cursor: 不是本接口给出的游标 · give the `next` of a page",
     )

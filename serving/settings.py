@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     max_jobs: int = Field(default=100, ge=1)
     read_together: int = Field(default=32, ge=1)
     timeout_seconds: float = Field(default=30, gt=0)
-    drain_seconds: float = Field(default=0, ge=0)
+    drain_seconds: float = Field(default=1, ge=0)
     shutdown_seconds: float = Field(default=30, gt=0)
     refresh_seconds: float = Field(default=2, gt=0)
     job_days: float = Field(default=7, gt=0)

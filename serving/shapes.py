@@ -73,14 +73,17 @@ class OutcomeBody(Asked):
     """What became of a match."""
 
     outcome: Literal["accepted", "declined", "met", "unmet"]
-    actor: Name | None = Field(default=None, description="经办人代号 · who says so; the key's owner by default")
-
+    actor: Name | None = Field(
+        default=None, description="经办人代号 · who says so; the key's owner by default"
+    )
 
 
 class ActivationBody(Asked):
     """Which model is to answer from now on."""
 
-    model: str = Field(min_length=1, max_length=200, description="模型名、别名或 default · name, alias or default")
+    model: str = Field(
+        min_length=1, max_length=200, description="模型名、别名或 default · name, alias or default"
+    )
     reason: str = Field(default="", max_length=1000)
 
 
@@ -229,40 +232,51 @@ class ActivationAnswer(BaseModel):
     golden_total: int
 
 
-class Share(BaseModel):
-    """A share in 0–1 with its 95% Wilson interval, over `n` cases."""
+class Interval(BaseModel):
+    """A share in 0–1 with its 95% interval."""
 
-    n: int
     value: float
     low: float
     high: float
 
 
+class FigureAnswer(BaseModel):
+    """How often one kind of answer was right, for the cases whose `dimension` is `key`.
+
+    `audited` is the estimate from drawn samples, corrected for how they were drawn; `told` the plain share among
+    the cases feedback speaks of, which nobody drew.
+    """
+
+    measure: str
+    dimension: str
+    key: str
+    audited: Interval | None
+    n_audited: int
+    told: Interval | None
+    n_told: int
+
+
 class AccuracyAnswer(BaseModel):
-    """How often answers were right, by what people said since; `n` 0 where nobody said anything."""
+    """Figures of a period of local days; what nobody judged is left out."""
 
     since: date | None
-    domain: Share
-    tier: Share
-    urgency: Share
-    accepted: Share
-    met: Share
-    by_domain: dict[str, Share]
+    until: date | None
+    figures: list[FigureAnswer]
 
 
 class NeedCount(BaseModel):
-    """How many needs of a kind were told in a week (ISO 8601)."""
+    """How many messages of a kind came in a week, named by its Monday."""
 
     domain: str
     tier: str | None
     district: str | None
     source: str | None
-    week: str
+    week: date
     n: int
 
 
 class NeedMap(BaseModel):
-    """Counts of needs, largest first within a week; `next` is the cursor of the following page."""
+    """Counts in the order of week, domain, tier, district and source; `next` is the cursor of the following page."""
 
     counts: list[NeedCount]
     next: str | None

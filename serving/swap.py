@@ -92,7 +92,9 @@ class Swap:
             before = self.fallback(failing)
             if before is None:
                 return
-            self._exchange(before, "zhixu", f"{failing.identifier.version} failed on messages after activation")
+            self._exchange(
+                before, "zhixu", f"{failing.identifier.version} failed on messages after activation"
+            )
             self._previous = None
             self._metrics.activations.labels("returned").inc()
 
@@ -150,7 +152,9 @@ class Swap:
         if self._ledger is None:
             return
         version = self._engine.identifier.version
-        latest = select(Activation.version).where(Activation.subject == SERVICE).order_by(Activation.id.desc())
+        latest = (
+            select(Activation.version).where(Activation.subject == SERVICE).order_by(Activation.id.desc())
+        )
         with self._ledger.engine.connect() as connection:
             if connection.execute(latest.limit(1)).scalar() == version:
                 return
@@ -163,4 +167,3 @@ class Swap:
 def resource_body(resource: Resource) -> dict[str, Any]:
     """A resource as JSON, in the shape it is put in."""
     return ResourceShape.model_validate(asdict(resource)).model_dump(mode="json")
-

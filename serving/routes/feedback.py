@@ -53,7 +53,9 @@ async def give_label(
             lambda: record_labels(service.books, [label], _ids(service, caller, "label", key))
         )
     except UnknownPredictionError:
-        raise not_found("预测", "请给出答复中的 prediction_id · no such prediction; give a prediction_id") from None
+        raise not_found(
+            "预测", "请给出答复中的 prediction_id · no such prediction; give a prediction_id"
+        ) from None
     except ReusedIdError:
         raise _reused() from None
     return LabelAnswer(label_id=label_id)
@@ -70,7 +72,9 @@ async def tell_outcome(
             lambda: record_outcomes(service.books, [outcome], _ids(service, caller, "outcome", key))
         )
     except UnknownMatchError:
-        raise not_found("匹配", "请给出答复中的 match_id · no such match; give a match_id of an answer") from None
+        raise not_found(
+            "匹配", "请给出答复中的 match_id · no such match; give a match_id of an answer"
+        ) from None
     except ReusedIdError:
         raise _reused() from None
     return OutcomeAnswer(outcome_id=outcome_id)

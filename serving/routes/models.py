@@ -56,7 +56,10 @@ async def activate(body: ActivationBody, service: Serving, caller: Admin) -> Act
         ) from None  # fmt: skip
     except (ArtifactError, ValueError, OSError) as error:
         raise ProblemError(
-            422, "model-refused", "Model refused", f"原模型继续答复 · the old model goes on answering: {error}"
+            422,
+            "model-refused",
+            "Model refused",
+            f"原模型继续答复 · the old model goes on answering: {error}",
         ) from None
     now = service.swap.engine.identifier
     return ActivationAnswer(
@@ -97,7 +100,9 @@ def _log_and_models(
     for name in _names(folder) if folder else []:
         try:
             manifest = json.loads((folder / name / MANIFEST).read_bytes())  # type: ignore[operator]
-            available.append(ModelEntry(name=name, version=manifest["version"], facts=manifest.get("facts", {})))
+            available.append(
+                ModelEntry(name=name, version=manifest["version"], facts=manifest.get("facts", {}))
+            )
         except (OSError, ValueError, KeyError, TypeError):
             continue
     entries = []
