@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test format model bench-accuracy bench-matching bench-speed clean
+.PHONY: run test format openapi model bench-accuracy bench-matching bench-speed clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zhixu needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
@@ -39,6 +39,9 @@ model: $(VENV)/.dev  ## train the embedded model and ranker from datasets/, all 
 	$(BIN)/zhixu train $(MESSAGES) --leave-out test --out build/model-without-requests
 	$(BIN)/zhixu resources learn --model build/model-without-requests --requests $(REQUESTS) --leave-out test -o matching/ranker.json
 	$(BIN)/zhixu train $(MESSAGES) --data $(REQUESTS) --leave-out test --out models/default
+
+openapi: $(VENV)/.dev  ## write the description of the API anew
+	$(BIN)/python -P -c 'from serving.openapi import write; write("openapi.json")'
 
 CIVIC ?= ../shared/civic
 

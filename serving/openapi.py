@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -86,3 +87,16 @@ def _problem(description: str) -> dict[str, Any]:
 def to_text(schema: dict[str, Any]) -> str:
     """The description as the text of `openapi.json`."""
     return json.dumps(schema, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def write(path: str) -> None:
+    """Write the description of the shipped application to a file."""
+    from matching.catalogue import Catalogue
+    from matching.matcher import Matcher
+    from models.identifier import Identifier
+    from serving.app import create_app
+    from serving.settings import Settings
+
+    identifier = Identifier.load()
+    app = create_app(Settings(ledger="none"), identifier, Matcher(identifier, Catalogue(())), None)
+    Path(path).write_text(to_text(describe(app)), "utf-8")
