@@ -48,6 +48,38 @@ _ALSO: dict[tuple[str, str], tuple[str, ...]] = {
     ("/v1/jobs/{job_id}/cancel", "post"): ("404", "409"),
     ("/v1/jobs/{job_id}/result", "get"): ("404", "409", "410"),
 }
+_LINKS: dict[tuple[str, str], tuple[str, dict[str, dict[str, Any]]]] = {
+    ("/v1/classify", "post"): (
+        "200",
+        {
+            "tellOutcome": {
+                "operationId": "tell_outcome",
+                "parameters": {"match_id": "$response.body#/matches/0/match_id"},
+            },
+            "giveLabel": {
+                "operationId": "give_label",
+                "requestBody": {
+                    "prediction_id": "$response.body#/prediction_id",
+                    "domain": "$response.body#/domain",
+                },
+            },
+        },
+    ),
+    ("/v1/resources", "post"): (
+        "201",
+        {
+            name: {"operationId": name, "parameters": {"resource_id": "$request.body#/id"}}
+            for name in ("get_resource", "remove_resource")
+        },
+    ),
+    ("/v1/jobs", "post"): (
+        "202",
+        {
+            name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
+            for name in ("job", "cancel", "result")
+        },
+    ),
+}
 _FREE = ("/healthz", "/readyz", "/metrics")
 
 
@@ -75,6 +107,9 @@ def _add_shared(path: str, method: str, operation: dict[str, Any]) -> None:
         responses[status] = _problem(_EVERYWHERE[status])
     for status in _ALSO.get((path, method), ()):
         responses[status] = {"description": _SOME[status]} if status == "304" else _problem(_SOME[status])
+    if (path, method) in _LINKS:
+        status, links = _LINKS[path, method]
+        responses[status]["links"] = links
     if path not in _FREE:
         operation["security"] = [{"key": []}, {}]
 
