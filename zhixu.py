@@ -48,7 +48,9 @@ def main() -> None:
     except Exception as error:  # named by its module, for importing SQLAlchemy would slow every command
         if not type(error).__module__.startswith("sqlalchemy."):
             raise
-        typer.echo(f"zhixu: the ledger cannot be reached ({type(error).__name__}); check ZHIXU_LEDGER", err=True)
+        typer.echo(
+            f"zhixu: the ledger cannot be reached ({type(error).__name__}); check ZHIXU_LEDGER", err=True
+        )
         sys.exit(1)
 
 
