@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test format openapi model bench-accuracy bench-matching bench-speed clean
+.PHONY: run test format openapi model bench-accuracy bench-matching bench-speed bench-service bench-kill clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zhixu needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
@@ -53,6 +53,12 @@ bench-matching: $(VENV)/.dev  ## how often the right resource comes first, besid
 
 bench-speed: $(VENV)/.dev  ## speed, start and memory, beside a scikit-learn pipeline
 	OMP_NUM_THREADS=1 $(BIN)/python -P benchmarks/speed.py --texts $(CIVIC)/messages_dongguan.jsonl
+
+bench-service: $(VENV)/.dev  ## the service against a constant endpoint, with wrk (apt-get install wrk)
+	PYTHONPATH=. $(BIN)/python -P benchmarks/service.py
+
+bench-kill: $(VENV)/.dev  ## killed 200 times under load: nothing acknowledged is lost, nothing counts twice
+	PYTHONPATH=. $(BIN)/python -P benchmarks/kill.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

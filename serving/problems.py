@@ -71,6 +71,9 @@ def add_problems(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         if isinstance(error, ProblemError):
             return error.response()
+        if error.status_code == 400:  # FastAPI's word for a body it cannot decode
+            detail = "body: 不是 UTF-8 编码的 JSON · not JSON in UTF-8; send one JSON object in UTF-8"
+            return ProblemError(422, "invalid-request", "Invalid request", detail).response()
         kind, detail = _HTTP.get(
             error.status_code, ("http", "请求无法处理 · the request cannot be handled; see /docs")
         )
