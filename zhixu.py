@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +41,10 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; a failure is one line on standard error and exit code 1."""
+    if sys.argv[1:2] == [
+        "serve"
+    ]:  # small batches: more threads of linear algebra would only wait for each other
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         build()()
     except (ValueError, OSError, ImportError) as error:

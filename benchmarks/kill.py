@@ -134,27 +134,35 @@ class Client(threading.Thread):
         return answer
 
 
-def torment(url: str, folder: Path, moments: int, seed: int) -> list[Acknowledged]:
-    """Kill the service `moments` times under load; what each client was acknowledged, all of it sent in the end."""
-    chance, books = random.Random(seed), [Acknowledged() for _ in range(N_CLIENTS)]
-    for moment in range(moments + 1):
+def torment(
+    url: str, folder: Path, moments: int, seed: int, enough: threading.Event | None = None
+) -> tuple[list[Acknowledged], int]:
+    """Kill the service `moments` times under load, or until it is `enough`, then let the clients finish.
+
+    Returns what each client was acknowledged, and how many kills there were.
+    """
+    chance, books, kills = random.Random(seed), [Acknowledged() for _ in range(N_CLIENTS)], 0
+    last = False
+    while not last:
+        last = kills >= moments or (enough is not None and enough.is_set())
         port = free_port()
         service = start(url, folder, port)
         stop = threading.Event()
         clients = [Client(port, f"c{n}", book, stop) for n, book in enumerate(books)]
         for client in clients:
             client.start()
-        if moment < moments:
-            time.sleep(chance.uniform(0.01, 0.6))
-            service.send_signal(signal.SIGKILL)
-        else:
+        if last:
             time.sleep(1)
             stop.set()
+        else:
+            time.sleep(chance.uniform(0.01, 0.6))
+            service.send_signal(signal.SIGKILL)
+            kills += 1
         for client in clients:
             client.join()
         service.send_signal(signal.SIGTERM)
         service.wait(60)
-    return books
+    return books, kills
 
 
 def findings(url: str, books: list[Acknowledged]) -> dict[str, int]:
@@ -188,13 +196,12 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url = given.ledger or f"sqlite:///{folder}/ledger.sqlite"
-        books = torment(url, Path(folder), given.moments, given.seed)
+        enough = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: enough.set())
+        books, kills = torment(url, Path(folder), given.moments, given.seed, enough)
         found = findings(url, books)
         told = sum(len(b.predictions) + len(b.labels) + len(b.outcomes) for b in books)
-        print(
-            f"{given.moments} moments, {told:,} acknowledged: "
-            + ", ".join(f"{v} {k}" for k, v in found.items())
-        )
+        print(f"{kills} kills, {told:,} acknowledged: " + ", ".join(f"{v} {k}" for k, v in found.items()))
         sys.exit(any(found.values()))
 
 

@@ -23,7 +23,23 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+from fastapi import APIRouter
+
 from benchmarks.kill import free_port, start
+from evaluation.ledger import Ledger
+from matching.catalogue import Catalogue
+from matching.matcher import Matcher
+from models.identifier import Identifier
+from nlp.records import Message
+from serving.access import Classifier
+from serving.answers import identification_row
+from serving.app import create_app
+from serving.questions import IdempotencyKey
+from serving.routes.classify import Matched
+from serving.service import Serving
+from serving.settings import Settings
+from serving.shapes import ClassifyAnswer, MessageBody
 
 TEXT = (
     "我是南桥区幸福小区的居民，我家老人八十多了一个人住，最近停水已经两天了没有人管，打物业电话没人接，"
@@ -35,23 +51,6 @@ CONNECTIONS = 16
 
 def serve(port: int, ledger: str, folder: Path, plain: bool) -> None:
     """The application with the constant beside it; runs until it is stopped."""
-    import uvicorn
-    from fastapi import APIRouter
-
-    from evaluation.ledger import Ledger
-    from matching.catalogue import Catalogue
-    from matching.matcher import Matcher
-    from models.identifier import Identifier
-    from nlp.records import Message
-    from serving.access import Classifier
-    from serving.answers import identification_row
-    from serving.app import create_app
-    from serving.questions import IdempotencyKey
-    from serving.routes.classify import Matched
-    from serving.service import Serving
-    from serving.settings import Settings
-    from serving.shapes import ClassifyAnswer, MessageBody
-
     identifier = Identifier.load()
     matcher = Matcher(identifier, Catalogue.load(identifier.taxonomy)[0])
     [found] = identifier.identify([Message(TEXT, "", "hotline", None, "南桥区")])
@@ -73,10 +72,10 @@ def serve(port: int, ledger: str, folder: Path, plain: bool) -> None:
 
     @router.post("/constant", response_model=ClassifyAnswer, response_model_exclude_unset=True)
     async def answer(
-        body: MessageBody,
-        service: Serving,
-        caller: Classifier,
-        key: IdempotencyKey = None,
+        body: MessageBody,  # noqa: ARG001
+        service: Serving,  # noqa: ARG001
+        caller: Classifier,  # noqa: ARG001
+        key: IdempotencyKey = None,  # noqa: ARG001
         match: Matched = True,
     ) -> Any:
         return with_matches if match else constant

@@ -92,6 +92,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if runner is not None:
         await runner.stop()
     await asyncio.to_thread(service.close)
+    if (traces := getattr(app.state, "traces", None)) is not None:
+        await asyncio.to_thread(traces.shutdown)  # sends what is still to be sent
 
 
 async def _refresh(service: Service) -> None:

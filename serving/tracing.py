@@ -41,5 +41,5 @@ def trace(app: FastAPI, exporter: Any = None) -> bool:
         excluded_urls=http.parse_excluded_urls(_UNTRACED),
         exclude_spans=["receive", "send"],
     )
-    app.router.on_shutdown.append(provider.shutdown) if hasattr(app.router, "on_shutdown") else None
+    app.state.traces = provider
     return True
