@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import typer
 def build() -> typer.Typer:
     """The `zhixu` application."""
     from evaluation.cli import check_datasets, evaluate
+    from evaluation.ledger_cli import keys, ledger
     from serving.cli import classify, match, serve
     from training.cli import learn_to_rank, pretrain, tune_encoder
     from training.labels_cli import check_batch, export_labels, import_labels, suggest_labels
@@ -58,15 +60,28 @@ def build() -> typer.Typer:
         for step, run in steps.items():
             group.command(step)(run)
         app.add_typer(group, name=name)
+    app.add_typer(keys, name="keys")
+    app.add_typer(ledger, name="ledger")
     return app
 
 
 def main() -> None:
     """Run the command line; a failure is one line on standard error and exit code 1."""
+    if sys.argv[1:2] == [
+        "serve"
+    ]:  # small batches: more threads of linear algebra would only wait for each other
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         build()()
     except (ValueError, OSError, ImportError) as error:
         typer.echo(f"zhixu: {error}", err=True)
+        sys.exit(1)
+    except Exception as error:  # named by its module, for importing SQLAlchemy would slow every command
+        if not type(error).__module__.startswith("sqlalchemy."):
+            raise
+        typer.echo(
+            f"zhixu: the ledger cannot be reached ({type(error).__name__}); check ZHIXU_LEDGER", err=True
+        )
         sys.exit(1)
 
 

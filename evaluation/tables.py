@@ -5,14 +5,46 @@ Times are UTC. Texts are masked. Rows that hang on a prediction leave with it; l
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, DateTime, Float, ForeignKey, Integer, String, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+
+class Moment(TypeDecorator[datetime]):
+    """A time kept in UTC and read back with its zone; SQLite would drop the zone and keep the wall clock."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """The time in UTC; one without a zone is taken for UTC."""
+        return None if value is None else _in_utc(value)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """The time with its zone."""
+        return None if value is None else _in_utc(value)
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
 LABEL = String(64)
-MOMENT = DateTime(timezone=True)
+MOMENT = Moment()
 
 
 class Base(DeclarativeBase):
@@ -27,6 +59,7 @@ class Prediction(Base):
     """One answered message; `resident` is a keyed hash of who wrote it, `due_at` when its case must be answered."""
 
     __tablename__ = "predictions"
+    __table_args__ = (Index("ix_predictions_review", "review", "answered_at"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     message_id: Mapped[str] = mapped_column(String(200), index=True)
@@ -144,7 +177,7 @@ class AuditCase(Base):
     __tablename__ = "audit_cases"
 
     audit: Mapped[str] = mapped_column(String(64), primary_key=True)
-    prediction_id: Mapped[str] = _of_prediction(primary_key=True)
+    prediction_id: Mapped[str] = _of_prediction(primary_key=True, index=True)
     drawn_at: Mapped[datetime] = mapped_column(MOMENT)
     stratum: Mapped[str] = mapped_column(String(200))
     probability: Mapped[float] = mapped_column(Float)
