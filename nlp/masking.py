@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from nlp.addresses import find_addresses
+from nlp.addresses import door_before, find_addresses
 from nlp.names import find_names
 from nlp.numbers import CARD, DOCUMENT, HOUSEHOLD, IDENTITY, PHONE, Span, find_numbers, local_number
 from nlp.records import MaskedSpan, MaskedText
@@ -24,13 +24,19 @@ _PLATE = re.compile(
     rf"[A-HJ-NP-Za-hj-np-z\d{_READ}挂学警港澳](?![0-9A-Za-z])"
 )
 _ACCOUNT = re.compile(
-    r"(?:微信|薇信|威信|V信|v信|vx|VX|Vx|wx|WX|加[vV]|[vV](?=\s?[:：])|卫星|绿泡泡|QQ|qq|扣扣|企鹅|抖音|快手|小红书|微博|支付宝|淘宝|钉钉|旺旺|陌陌|闲鱼)"
-    r"(?:账号|帐号|号码?|群号?|ID|id|昵称|名|联系|搜)?\s*(?:[:：是为]|号是|也是)?\s*"
-    r"([A-Za-z][A-Za-z0-9_\-]{5,19}|\d{5,12})(?![A-Za-z0-9])"
+    r"(?:微信|薇信|威信|V信|v信|vx|VX|Vx|wx|WX|加[vV]|(?<![A-Za-z0-9])[vV](?=\s?[:：+]?\s?[A-Za-z0-9_])|卫星|绿泡泡|QQ|qq|扣扣|企鹅|抖音|快手|小红书|微博|支付宝|淘宝|钉钉|旺旺|陌陌|闲鱼|维权群|业主群|群号)"
+    r"(?:账号|帐号|号码?|群号?|ID|id|昵称|名|联系|搜)?\s*(?:[:：是为+]|号是|也是)?\s*"
+    r"([A-Za-z][A-Za-z0-9_\-@.]{5,24}|\d{5,12})(?![A-Za-z0-9])"
 )
 
 
 _LATIN = re.compile(r"[0-9A-Za-z_\-]{5}|@|＠|艾特")  # every account and e-mail address holds one
+
+
+# every number, account and address holds one
+_WRITTEN = re.compile(
+    r"[0-9A-Za-z０-９①-⑨⓪]|[零〇○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两]{3}|单元|[栋幢弄号]"
+)
 
 
 def _accounts(text: str) -> Iterator[Span]:
@@ -45,16 +51,21 @@ def _accounts(text: str) -> Iterator[Span]:
 
 def _found(text: str) -> Iterator[Span]:
     """Personal data in the order in which one kind goes before another where they overlap."""
-    numbers = find_numbers(text)
-    yield from numbers
-    yield from _accounts(text)
-    names = find_names(text, [start for start, _, kind in numbers if kind not in (CARD, HOUSEHOLD)])
-    for start, end in names:
+    written = _WRITTEN.search(text) is not None
+    starts: list[int] = []
+    if written:
+        numbers = find_numbers(text)
+        yield from numbers
+        yield from _accounts(text)
+        for start, end in find_addresses(text):
+            yield start, end, DOOR
+        starts = [start for start, _, kind in numbers if kind not in (CARD, HOUSEHOLD)]
+    for start, end in find_names(text, starts, doors=written):
         yield start, end, NAME
-        if number := local_number(text, end):
+        if written and (number := local_number(text, end)):
             yield number
-    for start, end in find_addresses(text):
-        yield start, end, DOOR
+        if written and (door := door_before(text, start)):
+            yield *door, DOOR
 
 
 def _apart(text: str, found: Iterable[Span]) -> list[Span]:

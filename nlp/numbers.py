@@ -20,10 +20,9 @@ _SHADOW = str.maketrans(
     "零〇○⓪一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两①②③④⑤⑥⑦⑧⑨０１２３４５６７８９Ｘ叉",
     "0000123456789112345678921234567890123456789XX",
 )
-_DIGIT = r"[\d零〇○⓪一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两①-⑨]"
-_ENOUGH = re.compile(
-    rf"{_DIGIT}(?:[^\d零〇○⓪一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两①-⑨]{{0,2}}{_DIGIT}){{6}}|\d[*＊xX×]{{3}}"
-)
+_WIDE = str.maketrans("０１２３４５６７８９Ｘ", "0123456789X")
+_READ = re.compile("[零〇○⓪一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两①-⑨]")
+_DIGITS = r"\d零〇○⓪一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两①-⑨"
 _ALONE = r"(?<![0-9A-Za-z])"
 _GAP = r"[\s\-－—_.·,，、]{0,2}"
 _STAR = r"[*＊xX×]"
@@ -44,7 +43,7 @@ _CARD_TOLD = re.compile(
 )
 _DOCUMENT_TOLD = re.compile(
     r"(?:护照|通行证|回乡证|台胞证|居住证|社保号|社保卡号?|社保编号|医保号|医保卡号?|医保编号|参保号|个人编号|残疾人?证|学籍号?|驾驶证|驾照|档案编?号|军官证|士兵证"
-    r"|退役军人证|优待证|老年证|准考证|就诊卡|病历号|住院号|门诊号|诊疗卡|体检号|保单号|学号|工号|警号|证件号码?)"
+    r"|退役军人证|优待证|老年证|准考证|就诊卡|病历号|住院号|门诊号|诊疗卡|体检号|保单号|学号|工号|警号|证件号码?|老年卡|学生证|卡号|证号)"
     r"[^0-9A-Za-z\n，。；>]{0,8}?([A-Za-z]{0,3}字?第?(?:\d[\s-]?){5,19}\d[Xx]?\d{0,2})(?![\d年月元])"
 )
 _DOCUMENT_SERIAL = re.compile(r"[南北沈济兰广成空海军][\u4e00-\u9fff]?字第\d{6,9}号")
@@ -66,67 +65,75 @@ _LOCAL = re.compile(r"[\s，,：:（(]{0,3}(?:电话|座机)?[\s：:]{0,2}([2-9]
 _GROUP = re.compile(r"\d+")
 _SPOKEN_PAUSE = re.compile(r"[0-9０-９]\s?[,，、]\s?[0-9０-９]")
 
-_STRETCH = re.compile(r"\d(?:\D{0,2}\d|[*＊xX×]){5,}")
+_STRETCH = re.compile(rf"[{_DIGITS}](?:[^{_DIGITS}]{{0,2}}[{_DIGITS}]|[*＊xX×]){{5,}}")
 _BEFORE, _BEHIND = 24, 8  # characters around a stretch of digits in which words may say what it is
 
 Span = tuple[int, int, str]
-Place = tuple[int, int]
 
 
 def find_numbers(text: str) -> list[Span]:
-    """Where numbers of persons stand in `text`, and of which kind each is; the surest kind first, overlaps possible."""
-    if not _ENOUGH.search(text):
-        return []
-    shadow = text.translate(_SHADOW)
-    places = [(max(0, a - _BEFORE), b + _BEHIND) for a, b in (m.span() for m in _STRETCH.finditer(shadow))]
-    finders = (_identities, _documents, _cards)
-    found = [span for finder in finders for place in places for span in finder(shadow, place)]
-    return found + [span for place in places for span in _phones(text, shadow, place)]
+    """Where numbers of persons stand in `text`, and of which kind each is; the surest kind first, overlaps possible.
+
+    Numbers in Arabic digits are looked for first as they stand (`138…一直` ends before 一), then with digits read aloud.
+    """
+    plain, read = [], []
+    for stretch in _STRETCH.finditer(text):
+        begin = max(0, stretch.start() - _BEFORE)
+        window = text[begin : stretch.end() + _BEHIND]
+        plain.append((begin, window.translate(_WIDE)))
+        if _READ.search(stretch[0]):
+            read.append((begin, window.translate(_SHADOW)))
+    return [
+        (begin + start, begin + end, kind)
+        for finder in (_identities, _cards, _documents, _phones)
+        for begin, window in (*plain, *read)
+        for start, end, kind in finder(window, text[begin : begin + len(window)])
+    ]
 
 
 def local_number(text: str, end: int) -> Span | None:
     """A telephone number without area code right behind a name that ends at `end`."""
-    match = _LOCAL.match(text.translate(_SHADOW) if not text.isascii() else text, end)
+    match = _LOCAL.match(text, end)
     return (*match.span(1), PHONE) if match else None
 
 
-def _identities(shadow: str, place: Place) -> Iterator[Span]:
-    for match in _IDENTITY.finditer(shadow, *place):
+def _identities(shadow: str, _written: str) -> Iterator[Span]:
+    for match in _IDENTITY.finditer(shadow):
         compact = _LETTERED.sub("", match[1]).upper()
         if mod_11_2.is_valid(compact) and "1900" <= compact[6:10] <= "2099":
             yield *match.span(), IDENTITY
-    for match in _IDENTITY_TOLD.finditer(shadow, *place):
+    for match in _IDENTITY_TOLD.finditer(shadow):
         yield *match.span(1), IDENTITY
-    for match in _IDENTITY_STARRED.finditer(shadow, *place):
+    for match in _IDENTITY_STARRED.finditer(shadow):
         yield *match.span(), IDENTITY
 
 
-def _documents(shadow: str, place: Place) -> Iterator[Span]:
-    for match in _DOCUMENT_TOLD.finditer(shadow, *place):
-        yield *match.span(1), DOCUMENT
-    for match in _HOUSEHOLD_TOLD.finditer(shadow, *place):
-        yield *match.span(1), HOUSEHOLD
+def _documents(shadow: str, _written: str) -> Iterator[Span]:
     for pattern in (_DOCUMENT, _DOCUMENT_SERIAL):
-        for match in pattern.finditer(shadow, *place):
+        for match in pattern.finditer(shadow):
             yield *match.span(), DOCUMENT
+    for match in _DOCUMENT_TOLD.finditer(shadow):
+        yield *match.span(1), DOCUMENT
+    for match in _HOUSEHOLD_TOLD.finditer(shadow):
+        yield *match.span(1), HOUSEHOLD
 
 
-def _cards(shadow: str, place: Place) -> Iterator[Span]:
-    for match in _CARD.finditer(shadow, *place):
+def _cards(shadow: str, _written: str) -> Iterator[Span]:
+    for match in _CARD.finditer(shadow):
         if luhn.is_valid(re.sub(r"[\s-]", "", match[0])):
             yield *match.span(), CARD
-    for match in _CARD_TOLD.finditer(shadow, *place):
+    for match in _CARD_TOLD.finditer(shadow):
         yield *match.span(1), CARD
 
 
-def _phones(text: str, shadow: str, place: Place) -> Iterator[Span]:
-    for match in _MOBILE.finditer(shadow, *place):
-        if _read_as_one(text[slice(*match.span(1))], match[1]):
+def _phones(shadow: str, written: str) -> Iterator[Span]:
+    for match in _MOBILE.finditer(shadow):
+        if _read_as_one(written[slice(*match.span(1))], match[1]):
             yield *match.span(), PHONE
     for pattern in (_MOBILE_STARRED, _LANDLINE):
-        for match in pattern.finditer(shadow, *place):
+        for match in pattern.finditer(shadow):
             yield *match.span(), PHONE
-    for match in _LANDLINE_TOLD.finditer(shadow, *place):
+    for match in _LANDLINE_TOLD.finditer(shadow):
         yield match.start(1), match.end(), PHONE
 
 
