@@ -27,7 +27,7 @@ hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=24).m
 
 
 @given(hostile)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_masked_places_are_ordered_inside_and_masking_again_finds_nothing(text: str) -> None:
     masked = mask(text)
     assert all(0 <= span.start < span.end <= len(text) for span in masked.spans)
@@ -43,11 +43,13 @@ def test_masked_places_are_ordered_inside_and_masking_again_finds_nothing(text: 
 
 @pytest.mark.parametrize("step", [name for name in STEPS if name != "spellings"])
 @given(text=hostile)
+@settings(deadline=None)
 def test_each_cleaning_step_takes_any_text(step: str, text: str) -> None:
     assert isinstance(STEPS[step](text.encode("utf-8", "replace").decode()), str)
 
 
 @given(text=hostile, source=st.sampled_from([*TAXONOMY.source_ids, None]))
+@settings(deadline=None)
 def test_prepared_text_is_printable_and_its_segments_are_the_text(text: str, source: str | None) -> None:
     (prepared,) = PREPARER.prepare([Message(text, source=source)])
     prepared.text.encode("utf-8")
