@@ -67,6 +67,6 @@ def test_nothing_planted_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         "files": files,
         "logs": caplog.text,
     }
-    assert {name: [v for v in values if v in text] for name, text in places.items()} == dict.fromkeys(
-        places, []
-    )
+    assert {name: [v for v in values if v in text] for name, text in places.items()} == {
+        name: [] for name in places
+    }
