@@ -28,7 +28,7 @@ _URL = re.compile(
 )
 _FORWARD = re.compile(r"//\s*@[^:：\s]{1,30}\s*[:：]|回复\s*@[^:：\s]{1,30}\s*[:：]")
 _FORWARD_ONLY = re.compile(r"^(?:转发微博|轉發微博|转发|轉發|repost|forward)[。.!！ ]*", re.IGNORECASE)
-_MENTION = re.compile(r"@[\w\-·•]{1,30}")
+_MENTION = re.compile(r"(?<![A-Za-z0-9._%+-])@[\w\-·•]{1,30}")
 _HASHTAG = re.compile(r"#([^#\n]{1,60})#|【([^】\n]{1,60})】")
 _EMOTICON = re.compile(r"\[[A-Za-z\u4e00-\u9fff]{1,8}\]")
 _EMOJI = re.compile(
@@ -98,7 +98,7 @@ def cut_forwards(text: str) -> str:
 
 def drop_mentions(text: str) -> str:
     """`@name` out; an e-mail address stays for masking."""
-    return re.sub(rf"(?<![A-Za-z0-9._%+-]){_MENTION.pattern}", " ", text)
+    return _MENTION.sub(" ", text) if "@" in text else text
 
 
 def open_hashtags(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -38,15 +39,29 @@ def any_of(words: Iterable[str]) -> str:
 
 def _pattern(trie: dict[str, dict[str, object]]) -> str:
     ends = [character for character, below in trie.items() if character and set(below) == {""}]
-    branches = [
-        re.escape(character) + _pattern(below)  # type: ignore[arg-type]
+    branches = {
+        character: re.escape(character) + _pattern(below)  # type: ignore[arg-type]
         for character, below in trie.items()
         if character and set(below) != {""}
-    ]
+    }
+    alternatives = _guarded(branches)
     if ends:
-        branches.append(re.escape(ends[0]) if len(ends) == 1 else f"[{''.join(map(re.escape, ends))}]")
-    whole = branches[0] if len(branches) == 1 and len(trie) == 1 else f"(?:{'|'.join(branches)})"
+        alternatives.append(re.escape(ends[0]) if len(ends) == 1 else f"[{''.join(map(re.escape, ends))}]")
+    whole = alternatives[0] if len(alternatives) == 1 and len(trie) == 1 else f"(?:{'|'.join(alternatives)})"
     return f"{whole}?" if "" in trie else whole
+
+
+def _guarded(branches: dict[str, str]) -> list[str]:
+    """Many branches as few, each behind one look at the next character: the engine tries branches one by one."""
+    firsts = list(branches)
+    size = math.isqrt(len(firsts))
+    if size < 4:
+        return list(branches.values())
+    chunks = (firsts[start : start + size] for start in range(0, len(firsts), size))
+    return [
+        f"(?=[{''.join(map(re.escape, chunk))}])(?:{'|'.join(branches[first] for first in chunk)})"
+        for chunk in chunks
+    ]
 
 
 def mend_spellings(text: str) -> str:

@@ -14,7 +14,8 @@ _STARTS = (
     r"(?:第[一二三四五六七八九十]|[一二三四五六七八九十]是|[一二三四五六七八九十]{1,2}[、，.．]|[（(][一二三四五六七八九十\d]{1,2}[)）]"
     r"|\d{1,2}[、．.)）](?!\d)|[①-⑳]|首先|其次|再次|最后|另外|此外|还有|同时|再者|再有|再就是|顺便|以及希望|还想|还请|并且?希望|也希望|另[，,外])"
 )
-_MARKER = re.compile(rf"(?:(?<=[。！？!?；;\n\s，,：:])|^){_STARTS}")
+_MARKER = re.compile(rf"[。！？!?；;\n\s，,：:](?={_STARTS})")
+_OPENS_WITH_MARKER = re.compile(_STARTS)
 _SENTENCE_END = re.compile(r"[。！？!?；;\n]+[”’」』）)]*")
 
 
@@ -26,7 +27,9 @@ def split_wishes(text: str) -> tuple[Segment, ...]:
     """
     if not text:
         return ()
-    starts = [match.start() for match in _MARKER.finditer(text)]
+    starts = [match.end() for match in _MARKER.finditer(text)]
+    if _OPENS_WITH_MARKER.match(text):
+        starts.append(0)
     if len(starts) < 2:
         starts += [match.end() for match in _SENTENCE_END.finditer(text)]
     cuts = [0]

@@ -94,8 +94,28 @@ def classify(
     strict: Strict = False,
     explain: Annotated[bool, typer.Option(help="附每个词的分量 · add each word's weight")] = False,
     ledger: LedgerOption = None,
+    engine: Annotated[
+        str, typer.Option(help="本机或 Ray · `local`, or `ray` for a backlog of millions (writes no ledger)")
+    ] = "local",
+    workers: Annotated[int, typer.Option(min=1, help="Ray 的进程数 · processes of the `ray` engine")] = 2,
 ) -> None:
     """识别诉求 · Messages to needs; an interrupted run goes on where it stopped."""
+    if engine not in ("local", "ray"):
+        raise typer.BadParameter("local or ray", param_hint="--engine")
+    if engine == "ray":
+        if explain or ledger not in (None, "none"):
+            raise typer.BadParameter(
+                "the ray engine neither explains nor writes a ledger", param_hint="--engine"
+            )
+        from serving.backlog import classify_backlog
+
+        count, n_bad = classify_backlog(source, out, model, workers, strict)
+        if n_bad:
+            errors.print(
+                f"{n_bad} 行未处理，见 · rows left out, listed in {out.name}.errors.jsonl", markup=False
+            )
+        typer.echo(f"{count} -> {out}")
+        return
     identifier = Identifier.load(model)
     run = _Run(source, out, f"classify {identifier.version}{' explained' * explain}", strict)
     book = _ledger(ledger)
