@@ -18,6 +18,7 @@ ACTIVE = "active"
 STATUSES = (ACTIVE, "inactive", "defunct", "temporarily closed")
 
 CERTAIN_TIER = 0.9
+NEEDED_AT = "needed_at"
 
 Fact = str | bool | float
 
@@ -107,7 +108,8 @@ class Resource:
 class Request:
     """A need looking for a resource.
 
-    `facts` are what is known of the person, in the fields of eligibility rules; what is not known is absent.
+    `facts` are what is known of the person, in the fields of eligibility rules, and when help is needed (`needed_at`,
+    ISO 8601); what is not known is absent.
     """
 
     identification: Identification

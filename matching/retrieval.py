@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from matching.segment import Segment
 from matching.words import WordQuery, mean_length
@@ -47,12 +48,20 @@ def retrieve(
         vectors = np.ascontiguousarray(batch.dense[:, : segment.vectors.vectors.shape[1]])
         scores = segment.words.scores(query, length)
         for row, mask in enumerate(masks):
-            lexical = scores[row].toarray().ravel().astype(np.float32)
-            numbers = np.flatnonzero(mask)
-            if len(numbers) > n_candidates:
-                near = segment.vectors.search(vectors[row], numbers, n_candidates)
-                worded = numbers[np.argsort(-lexical[numbers], kind="stable")[:n_candidates]]
-                numbers = np.unique(np.concatenate([near, worded]))
-            dense: Floats = segment.vectors.vectors[numbers] @ vectors[row]
-            found[row].append(Candidates(segment, numbers, dense, lexical[numbers]))
+            found[row].append(_candidates(segment, vectors[row], scores[row], mask, n_candidates))
     return found
+
+
+def _candidates(
+    segment: Segment, vector: Floats, scores: sparse.csr_matrix, mask: Mask, n_candidates: int
+) -> Candidates:
+    numbers = np.flatnonzero(mask)
+    lexical = np.zeros(len(mask), np.float32)
+    lexical[scores.indices] = scores.data
+    if len(numbers) > n_candidates:
+        near = segment.vectors.search(vector, mask, n_candidates, numbers)
+        hits = scores.indices[mask[scores.indices]]
+        worded = hits[np.lexsort((hits, -lexical[hits]))[:n_candidates]]
+        numbers = np.unique(np.concatenate([near, worded]))
+    dense: Floats = segment.vectors.vectors[numbers] @ vector
+    return Candidates(segment, numbers, dense, lexical[numbers])

@@ -33,7 +33,7 @@ class Part:
     @cached_property
     def n_alive(self) -> int:
         """How many resources are on offer."""
-        return int(self.alive.sum())
+        return int(np.count_nonzero(self.alive))
 
     def without(self, ids: Sequence[str]) -> Part:
         """The same without those of `ids` it holds."""

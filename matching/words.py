@@ -20,6 +20,8 @@ Counts = NDArray[np.int64]
 
 _K1 = 1.2
 _B = 0.75
+_LARGE = 20_000  # texts from which on grams that stand in more than a share of them are passed over
+_COMMON = 1 / 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class WordIndex:
     def scores(self, query: WordQuery, mean_length: float) -> sparse.csr_matrix:
         """BM25 of every text for every query: (n_queries, n_texts), as a share of the most a text could get."""
         rows = self.rows_of(query.buckets)
-        known = np.flatnonzero(rows >= 0)
+        asked = np.bincount(query.weights.indices, minlength=len(rows)) > 0
+        known = np.flatnonzero((rows >= 0) & asked)
         grams = self.counts[rows[known]]
         pivot = 1 - _B + _B * self.lengths[grams.indices] / mean_length
         grams.data = grams.data * (_K1 + 1) / (grams.data + _K1 * pivot)
@@ -97,9 +100,12 @@ class WordQuery:
         n_texts = sum(index.n_texts for index in indices)
         frequency = np.sum([index.frequencies(buckets) for index in indices], axis=0)
         idf = np.log1p((n_texts - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
+        if n_texts > _LARGE:
+            idf[frequency > n_texts * _COMMON] = 0
         ones = np.ones(len(columns), np.float32)
         present = sparse.csr_matrix((ones, (occurrences.rows, columns)), shape=(n_queries, len(buckets)))
         present.data[:] = idf[present.indices]
+        present.eliminate_zeros()
         most = np.asarray(present.sum(axis=1)).ravel() * (_K1 + 1)
         scale = sparse.diags(1 / np.where(most > 0, most, 1))
         return cls(buckets, sparse.csr_matrix(scale @ present, dtype=np.float32))
