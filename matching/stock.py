@@ -14,7 +14,7 @@ from matching.catalogue import mark_of, version_of
 from matching.records import Resource
 from matching.segment import Segment
 
-_FRESH = 256  # resources in the segment that the next change rewrites
+_FRESH = 64  # resources in the segment that the next change rewrites
 _GROWTH = 4  # a segment is folded into the next larger one when it has reached a quarter of it
 
 

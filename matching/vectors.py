@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 LARGE = 50_000  # vectors from which on they are kept in cells
 _EXACT = 4_096  # allowed vectors up to which all are compared
 _NARROW = 1 / 10  # a filter that keeps less is cut down before the search
-_PROBED = 1 / 8  # share of the cells that is looked at
+_PROBED_NARROW, _PROBED_WIDE = 1 / 6, 1 / 12  # shares of the cells that are looked at
 _TRAINING_PER_CELL, _TRAINING_ROUNDS = 64, 8
 
 
@@ -57,7 +57,7 @@ class _Cells:
         """Those of `allowed` that lie in the cells nearest to `vector`."""
         n_cells = self.index.nlist
         probed = np.zeros(n_cells, bool)
-        _, cells = self.index.quantizer.search(vector[None, :], max(int(n_cells * _PROBED), 1))
+        _, cells = self.index.quantizer.search(vector[None, :], max(int(n_cells * _PROBED_NARROW), 1))
         probed[cells[0]] = True
         near: Counts = allowed[probed[self.owners[allowed]]]
         return near
@@ -66,7 +66,7 @@ class _Cells:
         """Numbers of about the `k` nearest vectors that `mask` marks, looked for in the nearest cells."""
         bits = np.packbits(mask, bitorder="little")
         library: Any = faiss
-        n_probed = max(int(self.index.nlist * _PROBED), 1)
+        n_probed = max(int(self.index.nlist * _PROBED_WIDE), 1)
         chosen = library.IVFSearchParameters(sel=library.IDSelectorBitmap(bits), nprobe=n_probed)
         _, found = self.index.search(vector[None, :], k, params=chosen)
         numbers: Counts = found[0]

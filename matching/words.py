@@ -47,7 +47,7 @@ class WordIndex:
     @classmethod
     def join(cls, parts: Sequence[tuple[WordIndex, NDArray[np.bool_]]]) -> WordIndex:
         """One index of the texts marked in each part's mask (n_texts), in order."""
-        buckets = np.unique(np.concatenate([one.buckets for one, _ in parts]))
+        buckets = _distinct(np.concatenate([one.buckets for one, _ in parts]))
         rows, columns, counts, first = [], [], [], 0
         for one, kept in parts:
             grams = one.counts[:, np.flatnonzero(kept)].tocoo()
@@ -116,3 +116,9 @@ def mean_length(indices: Sequence[WordIndex]) -> float:
     n_texts = sum(index.n_texts for index in indices)
     total = sum(float(index.lengths.sum()) for index in indices)
     return max(total / max(n_texts, 1), 1.0)
+
+
+def _distinct(numbers: Counts) -> Counts:
+    """The distinct numbers in order; sorting beats hashing where most stand in runs already."""
+    ordered = np.sort(numbers, kind="stable")
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
