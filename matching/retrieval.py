@@ -32,12 +32,14 @@ class Candidates:
 
 def retrieve(
     batch: FeatureBatch,
+    vectors: Floats,
     segments: Sequence[Segment],
     allowed: Sequence[Sequence[Mask]],
     n_candidates: int = 50,
 ) -> list[list[Candidates]]:
     """For every text of `batch` its candidates in every segment, only among those its mask in `allowed` marks.
 
+    `vectors` (n_texts, width) are the texts' meanings.
     `allowed` holds for every segment a mask (n_resources) per text. The best of either kind come in together.
     """
     found: list[list[Candidates]] = [[] for _ in range(batch.n_texts)]
@@ -45,7 +47,6 @@ def retrieve(
     query = WordQuery.of(batch.occurrences, batch.n_texts, words)
     length = mean_length(words)
     for segment, masks in zip(segments, allowed, strict=True):
-        vectors = np.ascontiguousarray(batch.dense[:, : segment.vectors.vectors.shape[1]])
         scores = segment.words.scores(query, length)
         for row, mask in enumerate(masks):
             found[row].append(_candidates(segment, vectors[row], scores[row], mask, n_candidates))
