@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import evaluation.timebank  # noqa: F401  (its tables belong to the same metadata)
 from evaluation.tables import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
