@@ -12,6 +12,7 @@ import typer
 def build() -> typer.Typer:
     """The `zhixu` application."""
     from evaluation.cli import check_datasets, evaluate
+    from matching.cli import assign, check_resources, dispatch, export_resources, import_resources
     from serving.cli import classify, match, serve
     from training.cli import learn_to_rank, pretrain, train, tune_encoder
 
@@ -22,7 +23,9 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    commands: tuple[Callable[..., Any], ...] = (serve, classify, match, train, pretrain, evaluate)
+    commands: tuple[Callable[..., Any], ...] = (
+        serve, classify, match, dispatch, assign, train, pretrain, evaluate,
+    )  # fmt: skip
     for command in commands:
         app.command()(command)
     app.command("tune")(tune_encoder)
@@ -31,6 +34,9 @@ def build() -> typer.Typer:
     app.add_typer(datasets, name="datasets")
     resources = typer.Typer(help="资源 · resources and how they are ranked", no_args_is_help=True)
     resources.command("learn")(learn_to_rank)
+    resources.command("import")(import_resources)
+    resources.command("export")(export_resources)
+    resources.command("check")(check_resources)
     app.add_typer(resources, name="resources")
     return app
 
