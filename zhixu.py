@@ -14,6 +14,7 @@ def build() -> typer.Typer:
     """The `zhixu` application."""
     from evaluation.cli import check_datasets, evaluate
     from evaluation.ledger_cli import keys, ledger
+    from matching.cli import assign, check_resources, dispatch, export_resources, import_resources
     from serving.cli import classify, match, serve
     from training.cli import learn_to_rank, pretrain, tune_encoder
     from training.labels_cli import check_batch, export_labels, import_labels, suggest_labels
@@ -27,13 +28,23 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    commands: tuple[Callable[..., Any], ...] = (serve, classify, match, train, pretrain, evaluate)
+    commands: tuple[Callable[..., Any], ...] = (
+        serve, classify, match, dispatch, assign, train, pretrain, evaluate,
+    )  # fmt: skip
     for command in commands:
         app.command()(command)
     app.command("tune")(tune_encoder)
     groups: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
         "datasets": ("自有数据 · the project's own text", {"check": check_datasets}),
-        "resources": ("资源 · resources and how they are ranked", {"learn": learn_to_rank}),
+        "resources": (
+            "资源 · resources and how they are ranked",
+            {
+                "learn": learn_to_rank,
+                "import": import_resources,
+                "export": export_resources,
+                "check": check_resources,
+            },
+        ),
         "labels": (
             "标注 · labels: check, suggest, export, import",
             {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from matching.hsds import from_service, to_service
+from matching.packages import read_json, read_package, write_json, write_package
 from matching.records import (
     EVERYWHERE,
     Capacity,
@@ -23,7 +25,7 @@ from matching.records import (
     Schedule,
 )
 from nlp.paths import dataset_path
-from nlp.tables import NumberedRow, RowError, read_rows
+from nlp.tables import NumberedRow, RowError, read_rows, write_rows
 from nlp.taxonomy import Taxonomy
 
 
@@ -190,6 +192,47 @@ def read_resources(
             continue
         lines[resource.id] = line
         yield line, resource
+
+
+def load_resources(path: Path, taxonomy: Taxonomy) -> tuple[Catalogue, list[RowError]]:
+    """Resources of any format: a table, HSDS 3 JSON, or the folder of an HSDS tabular package; bad ones are named.
+
+    In HSDS files a "line" is the number of the service. Raises TableError for a file that cannot be read at all.
+    """
+    if not path.is_dir() and path.suffix.lower() != ".json":
+        return Catalogue.load(taxonomy, path)
+    services = read_package(path) if path.is_dir() else read_json(path)
+    found = [one for _, one in read_resources(_numbered(services), taxonomy)]
+    resources = tuple(one for one in found if not isinstance(one, RowError))
+    return Catalogue(resources), [one for one in found if isinstance(one, RowError)]
+
+
+def _numbered(services: Iterable[Any]) -> Iterator[NumberedRow]:
+    for number, service in enumerate(services, 1):
+        try:
+            if not isinstance(service, dict):
+                raise ValueError("not a JSON object; give HSDS 3 services")
+            yield number, from_service(service)
+        except ValueError as error:
+            yield number, RowError(number, str(error))
+
+
+def save_resources(path: Path, resources: Sequence[Resource]) -> None:
+    """Write resources as a table, as HSDS 3 JSON (`.json`) or as HSDS CSV tables (a folder), by the path's ending."""
+    if path.suffix.lower() == ".json":
+        write_json(path, [to_service(one) for one in resources])
+    elif path.suffix == "":
+        write_package(path, [to_service(one) for one in resources])
+    else:
+        columns = tuple(ResourceShape.model_fields)
+        write_rows(path, map(resource_row, resources), columns)
+
+
+def resource_row(resource: Resource) -> dict[str, Any]:
+    """A resource as a row of a catalogue file, which reads as the same resource."""
+    row = asdict(resource)
+    row["assured_date"] = resource.assured_date.isoformat() if resource.assured_date else None
+    return row
 
 
 def unknown_label(resource: Resource, taxonomy: Taxonomy) -> str | None:

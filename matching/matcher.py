@@ -15,7 +15,7 @@ from matching.ranking import READINGS, Ranker, readings
 from matching.records import EVERYWHERE, Fact, Match, Matching, Request, Resource
 from matching.retrieval import Candidates, retrieve
 from matching.rules import open_questions, rule_counts
-from matching.segment import Segment
+from matching.segment import Segment, meanings
 from matching.stock import Stock
 from models.decisions import Judgement
 from models.identifier import Identifier
@@ -124,7 +124,9 @@ class Matcher:
             for part in stock.parts
         ]
         batch = self._identifier.features(texts)
-        found = retrieve(batch, [part.segment for part in stock.parts], allowed)
+        found = retrieve(
+            batch, meanings(self._identifier, batch), [part.segment for part in stock.parts], allowed
+        )
         judged = self._identifier.judge(batch)
         return [
             _considered(request, candidates, judged, row)

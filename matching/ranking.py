@@ -1,6 +1,6 @@
 """Ranking: how likely a resource is to meet a need, from what is known of both.
 
-Logistic regression over a dozen readings of a request and a resource. The weights are learned from matched
+Logistic regression over some readings of a request and a resource. The weights are learned from matched
 requests (`zhixu resources learn`) and later from outcomes; the shipped ones learned from the project's own.
 """
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 READINGS = (
     "dense", "lexical", "dense_lead", "lexical_lead", "domain", "topic", "topic_likeness", "tier",
-    "rules_met", "rules_open", "local", "topic_by_lexical",
+    "rules_met", "rules_open", "local", "topic_by_lexical", "topic_by_dense", "dense_score", "lexical_score",
 )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def readings(
 ) -> Floats:
     """The readings (n_candidates, n_readings) of one request's candidates.
 
-    `dense` and `lexical` are cosines; `domain`, `topic` and `tier` the request's probability mass on what the
+    `dense` and `lexical` are the closeness of meaning and words; `domain`, `topic` and `tier` the request's probability mass on what the
     resource serves; `likeness` how alike the topics of both texts are (Bhattacharyya coefficient); `rules`
     (n_candidates, 2) counts eligibility rules met and open; `local` marks resources for named districts only.
     """
@@ -98,5 +98,16 @@ def readings(
         np.minimum(rules[:, 1], 2),
         local,
         np.sqrt(topic) * lexical,
+        np.sqrt(topic) * dense,
+        _standard(dense),
+        _standard(lexical),
     )
     return np.stack([np.asarray(column, np.float32) for column in columns], axis=1)
+
+
+def _standard(values: Floats) -> Floats:
+    """How many standard deviations each candidate lies above the mean of a request's candidates."""
+    if not len(values):
+        return values
+    scores: Floats = (values - values.mean()) / (values.std() + np.float32(1e-6))
+    return scores

@@ -17,7 +17,7 @@ KINDS = ("material", "intellectual", "emotional")
 ACTIVE = "active"
 STATUSES = (ACTIVE, "inactive", "defunct", "temporarily closed")
 
-CERTAIN_TIER = 0.9
+NEEDED_AT = "needed_at"
 
 Fact = str | bool | float
 
@@ -107,18 +107,16 @@ class Resource:
 class Request:
     """A need looking for a resource.
 
-    `facts` are what is known of the person, in the fields of eligibility rules; what is not known is absent.
+    `facts` are what is known of the person, in the fields of eligibility rules, and when help is needed (`needed_at`,
+    ISO 8601); what is not known is absent. `tier` is one a person has stated: only such a tier rules resources out, for a
+    model's is a guess, and guesses exclude nobody.
     """
 
     identification: Identification
     need: Need
     district: str | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
-
-    @property
-    def tier(self) -> str | None:
-        """The tier by which resources are ruled out; None while it is in doubt, for doubt excludes nobody."""
-        return self.need.tier if self.need.tier_confidence >= CERTAIN_TIER else None
+    tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from matching.catalogue import mark_of, version_of
 from matching.records import Resource
 from matching.segment import Segment
 
-_FRESH = 256  # resources in the segment that the next change rewrites
+_FRESH = 64  # resources in the segment that the next change rewrites
 _GROWTH = 4  # a segment is folded into the next larger one when it has reached a quarter of it
 
 
@@ -33,7 +33,7 @@ class Part:
     @cached_property
     def n_alive(self) -> int:
         """How many resources are on offer."""
-        return int(self.alive.sum())
+        return int(np.count_nonzero(self.alive))
 
     def without(self, ids: Sequence[str]) -> Part:
         """The same without those of `ids` it holds."""

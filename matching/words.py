@@ -20,6 +20,8 @@ Counts = NDArray[np.int64]
 
 _K1 = 1.2
 _B = 0.75
+_LARGE = 20_000  # texts from which on grams that stand in more than a share of them are passed over
+_COMMON = 1 / 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class WordIndex:
     @classmethod
     def join(cls, parts: Sequence[tuple[WordIndex, NDArray[np.bool_]]]) -> WordIndex:
         """One index of the texts marked in each part's mask (n_texts), in order."""
-        buckets = np.unique(np.concatenate([one.buckets for one, _ in parts]))
+        buckets = _distinct(np.concatenate([one.buckets for one, _ in parts]))
         rows, columns, counts, first = [], [], [], 0
         for one, kept in parts:
             grams = one.counts[:, np.flatnonzero(kept)].tocoo()
@@ -76,7 +78,8 @@ class WordIndex:
     def scores(self, query: WordQuery, mean_length: float) -> sparse.csr_matrix:
         """BM25 of every text for every query: (n_queries, n_texts), as a share of the most a text could get."""
         rows = self.rows_of(query.buckets)
-        known = np.flatnonzero(rows >= 0)
+        asked = np.bincount(query.weights.indices, minlength=len(rows)) > 0
+        known = np.flatnonzero((rows >= 0) & asked)
         grams = self.counts[rows[known]]
         pivot = 1 - _B + _B * self.lengths[grams.indices] / mean_length
         grams.data = grams.data * (_K1 + 1) / (grams.data + _K1 * pivot)
@@ -97,9 +100,12 @@ class WordQuery:
         n_texts = sum(index.n_texts for index in indices)
         frequency = np.sum([index.frequencies(buckets) for index in indices], axis=0)
         idf = np.log1p((n_texts - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
+        if n_texts > _LARGE:
+            idf[frequency > n_texts * _COMMON] = 0
         ones = np.ones(len(columns), np.float32)
         present = sparse.csr_matrix((ones, (occurrences.rows, columns)), shape=(n_queries, len(buckets)))
         present.data[:] = idf[present.indices]
+        present.eliminate_zeros()
         most = np.asarray(present.sum(axis=1)).ravel() * (_K1 + 1)
         scale = sparse.diags(1 / np.where(most > 0, most, 1))
         return cls(buckets, sparse.csr_matrix(scale @ present, dtype=np.float32))
@@ -110,3 +116,9 @@ def mean_length(indices: Sequence[WordIndex]) -> float:
     n_texts = sum(index.n_texts for index in indices)
     total = sum(float(index.lengths.sum()) for index in indices)
     return max(total / max(n_texts, 1), 1.0)
+
+
+def _distinct(numbers: Counts) -> Counts:
+    """The distinct numbers in order; sorting beats hashing where most stand in runs already."""
+    ordered = np.sort(numbers, kind="stable")
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered

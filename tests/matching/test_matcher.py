@@ -7,7 +7,7 @@ import pytest
 from matching.catalogue import Catalogue
 from matching.matcher import Matcher
 from matching.ranking import READINGS, Ranker, RankerError
-from matching.records import CERTAIN_TIER, Request
+from matching.records import Request
 from matching.rules import RuleBook
 from models.identifier import Identifier
 from models.records import Need
@@ -53,9 +53,7 @@ def test_no_match_breaks_a_rule_and_ranks_are_sorted_and_unique() -> None:
         assert scores == sorted(scores, reverse=True)
         assert all(0.0 <= score <= 1.0 for score in scores)
         if one.needs:
-            need = one.needs[0]
-            tier = need.tier if need.tier_confidence >= CERTAIN_TIER else None
-            allowed = rules.allowed(one.prepared.district, tier, {"age": 45})
+            allowed = rules.allowed(one.prepared.district, None, {"age": 45})
             assert all(allowed[numbers[resource_id]] for resource_id in ids)
 
 
