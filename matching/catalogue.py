@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -178,7 +178,7 @@ def read_resources(
             yield line, row
             continue
         try:
-            resource = ResourceShape.model_validate(row).to_resource()
+            resource = translated(ResourceShape.model_validate(row).to_resource(), taxonomy)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"])
@@ -192,6 +192,24 @@ def read_resources(
             continue
         lines[resource.id] = line
         yield line, resource
+
+
+def translated(resource: Resource, taxonomy: Taxonomy) -> Resource:
+    """The resource in the labels of a taxonomy that has a crosswalk to those it was labelled by, else as it is.
+
+    A domain becomes the own domains that mean the same; tiers and topics the taxonomy does not know fall away.
+    """
+    walk = taxonomy.crosswalk
+    if not walk or not any(domain in walk for domain in resource.domains):
+        return resource
+    domains = dict.fromkeys(own for domain in resource.domains for own in walk.get(domain, (domain,)))
+    topics = {topic for topics in taxonomy.topic_ids.values() for topic in topics}
+    return replace(
+        resource,
+        domains=tuple(domain for domain in domains if domain in taxonomy.need_ids),
+        tiers=tuple(tier for tier in resource.tiers if tier in taxonomy.tier_ids),
+        topics=tuple(topic for topic in resource.topics if topic in topics),
+    )
 
 
 def load_resources(path: Path, taxonomy: Taxonomy) -> tuple[Catalogue, list[RowError]]:
