@@ -12,7 +12,9 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import linalg
+
+from training.inputs import Inputs
 
 Floats = NDArray[np.float32]
 
@@ -32,14 +34,14 @@ class Fit:
 
 
 def fit(
-    inputs: sparse.csr_matrix,
+    inputs: Inputs,
     targets: Floats,
     folds: NDArray[np.int64],
     penalty: float,
     weights: Floats | None = None,
     progress: Callable[[], None] | None = None,
 ) -> Fit:
-    """Least-squares fit of `inputs` (n_rows, n_inputs) to `targets` (n_rows, n_outputs), `penalty` on the weights.
+    """Least-squares fit of `inputs` (n_rows) to `targets` (n_rows, n_outputs), `penalty` on the weights.
 
     `folds` (n_rows) numbers each row's held-out fold, `weights` (n_rows) how much each row counts; `progress` is
     called after each of the folds and at the end. Up to `MOST_ROWS_FOR_GRAM` rows are solved exactly (n_rows²
@@ -47,7 +49,7 @@ def fit(
     memory grow linearly with the rows.
     """
     counts = np.ones(len(targets), np.float32) if weights is None else weights
-    if inputs.shape[0] > MOST_ROWS_FOR_GRAM:
+    if inputs.n_rows > MOST_ROWS_FOR_GRAM:
         return _fit_by_landmarks(inputs, targets, folds, penalty, counts, progress)
     learn = _solve_exactly(inputs)
 
@@ -55,8 +57,7 @@ def fit(
         return learn(rows, targets[rows], penalty, counts[rows])
 
     def predict(fold: tuple[Floats, Floats], rows: NDArray[np.int64]) -> Floats:
-        scores: Floats = inputs[rows] @ fold[0] + fold[1]
-        return scores
+        return inputs.take(rows).scores(fold[0]) + fold[1]
 
     held_out = _cross_fitted(fitted, predict, targets.shape, folds, progress)
     learned, bias = fitted(np.arange(len(targets)))
@@ -152,36 +153,38 @@ def _dual(gram: Floats, targets: Floats, ridge: Floats) -> Floats:
 _Learn = Callable[[NDArray[np.int64], Floats, float, Floats], tuple[Floats, Floats]]
 
 
-def _solve_exactly(inputs: sparse.csr_matrix) -> _Learn:
-    gram = (inputs @ inputs.T).toarray().astype(np.float32)
+def _solve_exactly(inputs: Inputs) -> _Learn:
+    gram = inputs.near(inputs)
 
     def learn(
         rows: NDArray[np.int64], targets: Floats, penalty: float, weights: Floats
     ) -> tuple[Floats, Floats]:
         bias = np.average(targets, axis=0, weights=weights).astype(np.float32)
         shares = _dual(gram[np.ix_(rows, rows)], targets - bias, penalty / weights)
-        return np.asarray(inputs[rows].T @ shares, np.float32), bias
+        return inputs.take(rows).weights(shares), bias
 
     return learn
 
 
 def _fit_by_landmarks(
-    inputs: sparse.csr_matrix,
+    inputs: Inputs,
     targets: Floats,
     folds: NDArray[np.int64],
     penalty: float,
     weights: Floats,
     progress: Callable[[], None] | None,
 ) -> Fit:
-    chosen = np.random.default_rng(N_LANDMARKS).choice(inputs.shape[0], N_LANDMARKS, replace=False)
-    landmarks = inputs[np.sort(chosen)]
-    whitening = whitened((landmarks @ landmarks.T).toarray())
-    near = np.empty((inputs.shape[0], whitening.shape[1]), np.float32)
-    for start in range(0, inputs.shape[0], _BLOCK):
-        near[start : start + _BLOCK] = (inputs[start : start + _BLOCK] @ landmarks.T).toarray() @ whitening
+    chosen = np.random.default_rng(N_LANDMARKS).choice(
+        inputs.n_rows, min(N_LANDMARKS, inputs.n_rows), replace=False
+    )
+    landmarks = inputs.take(np.sort(chosen))
+    whitening = whitened(landmarks.near(landmarks))
+    near = np.empty((inputs.n_rows, whitening.shape[1]), np.float32)
+    for start in range(0, inputs.n_rows, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        near[block] = inputs.take(block).near(landmarks) @ whitening
     found = fit_primal(near, targets, folds, penalty, weights, progress)
-    spanned = np.asarray(landmarks.T @ (whitening @ found.weights), np.float32)
-    return Fit(spanned, found.bias, found.held_out)
+    return Fit(landmarks.weights(whitening @ found.weights), found.bias, found.held_out)
 
 
 def whitened(gram: Floats) -> Floats:

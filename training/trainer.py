@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from evaluation.metrics import classification_report
 from models.artifact import pack_arrays, pack_json, version_of
@@ -28,6 +27,7 @@ from nlp.taxonomy import Taxonomy
 from training.card import model_card
 from training.checkpoints import Checkpoints
 from training.environment import numpy_environment
+from training.inputs import Inputs
 from training.solver import Fit, fit
 from training.topics import LearnedTopics, TopicConfig, learn_topics, weighed
 
@@ -189,7 +189,7 @@ class _Steps:
 
 def _fit_group(
     group: Sequence[_Task],
-    inputs: sparse.csr_matrix,
+    inputs: Inputs,
     folds: NDArray[np.int64],
     weights: Floats,
     config: TrainingConfig,
@@ -201,7 +201,7 @@ def _fit_group(
     targets = np.hstack([task.targets for task in group])
 
     def learn() -> dict[str, NDArray[Any]]:
-        found = fit(inputs[rows], targets, folds[rows], config.penalty, weights[rows], steps.named(name))
+        found = fit(inputs.take(rows), targets, folds[rows], config.penalty, weights[rows], steps.named(name))
         return {part.name: getattr(found, part.name) for part in fields(Fit)}
 
     return Fit(**(checkpoints.kept(name, learn) if checkpoints else learn()))
@@ -219,9 +219,8 @@ def _key(
     return digest.hexdigest()
 
 
-def _inputs(batch: FeatureBatch, columns: ColumnMap, column_scale: Floats) -> sparse.csr_matrix:
-    matrix = columns.matrix(batch.occurrences, batch.n_texts)
-    return sparse.hstack([matrix, sparse.csr_matrix(batch.dense * column_scale)], format="csr")
+def _inputs(batch: FeatureBatch, columns: ColumnMap, column_scale: Floats) -> Inputs:
+    return Inputs(columns.matrix(batch.occurrences, batch.n_texts), batch.dense * column_scale)
 
 
 def no_need_shifts(

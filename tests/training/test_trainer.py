@@ -8,6 +8,7 @@ from models.artifact import read_artifact
 from models.identifier import Knowledge
 from models.reference import resolve
 from nlp.records import LabelledMessage, Message
+from training.inputs import Inputs
 from training.solver import fit
 from training.trainer import TrainingError, train
 
@@ -62,7 +63,7 @@ def test_the_solver_agrees_with_ridge_regression() -> None:
     inputs = sparse.random(80, 300, 0.1, format="csr", dtype=np.float32, rng=rng)
     targets = rng.normal(size=(80, 3)).astype(np.float32)
     folds = rng.integers(0, 4, 80)
-    found = fit(inputs, targets, folds, 0.7)
+    found = fit(Inputs.of(inputs), targets, folds, 0.7)
     peer = Ridge(alpha=0.7, fit_intercept=False).fit(inputs.toarray(), targets - targets.mean(axis=0))
     assert found.weights == pytest.approx(peer.coef_.T, abs=1e-3)
     rest = folds != 1
@@ -76,8 +77,8 @@ def test_large_batches_are_solved_to_the_same_answer(monkeypatch: pytest.MonkeyP
     inputs = sparse.random(60, 200, 0.2, format="csr", dtype=np.float32, rng=rng)
     targets = rng.normal(size=(60, 2)).astype(np.float32)
     folds = rng.integers(0, 3, 60)
-    exact = fit(inputs, targets, folds, 1.0)
+    exact = fit(Inputs.of(inputs), targets, folds, 1.0)
     monkeypatch.setattr("training.solver.MOST_ROWS_FOR_GRAM", 10)
-    near = fit(inputs, targets, folds, 1.0)
+    near = fit(Inputs.of(inputs), targets, folds, 1.0)
     assert near.weights == pytest.approx(exact.weights, abs=2e-3)
     assert near.held_out == pytest.approx(exact.held_out, abs=5e-3)
