@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test format openapi model bench-accuracy bench-matching bench-retraining bench-speed bench-service bench-kill clean
+.PHONY: run test format openapi model bench-accuracy bench-matching bench-index bench-dispatch bench-retraining bench-speed bench-service bench-kill clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zhixu needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
@@ -48,8 +48,14 @@ CIVIC ?= ../shared/civic
 bench-accuracy: $(VENV)/.dev  ## every figure of understanding, beside its peers, on real text in CIVIC
 	$(BIN)/python -P benchmarks/accuracy.py --civic $(CIVIC)
 
-bench-matching: $(VENV)/.dev  ## how often the right resource comes first, beside its peers
-	$(BIN)/python -P benchmarks/matching.py
+bench-matching: $(VENV)/.dev  ## how often the right resource comes first, beside its peers (after `make model`)
+	$(BIN)/python -P benchmarks/matching.py --unseen build/model-without-requests
+
+bench-index: $(VENV)/.dev  ## recall, speed and changes of a stock of a million resources
+	OMP_NUM_THREADS=1 $(BIN)/python -P benchmarks/matching_index.py
+
+bench-dispatch: $(VENV)/.dev  ## how often a real message is sent to the desk that answered it
+	$(BIN)/python -P benchmarks/dispatch.py --replies $(CIVIC)/replies.jsonl
 
 bench-retraining: $(VENV)/.dev  ## five real batches and their curve, flipped labels found, time as batches grow
 	$(BIN)/python -P benchmarks/retraining.py --labelled $(CIVIC)/labelled7.jsonl

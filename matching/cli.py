@@ -147,6 +147,6 @@ def _messages(path: Path, identifier: Identifier, strict: bool) -> list[Message]
 
 def _name(path: Path, problems: Sequence[RowError], strict: bool) -> None:
     for problem in problems:
-        errors.print(f"{path}: {problem}", markup=False, highlight=False)
+        errors.print(f"{path}: {problem}", markup=False, highlight=False, soft_wrap=True)
     if problems and strict:
         raise typer.Exit(1)

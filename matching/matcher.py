@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matching.catalogue import Catalogue, unknown_label
 from matching.ranking import READINGS, Ranker, readings
-from matching.records import EVERYWHERE, Fact, Match, Matching, Request, Resource
+from matching.records import EVERYWHERE, Fact, Match, Matching, Refusal, Request, Resource
 from matching.retrieval import Candidates, retrieve
-from matching.rules import open_questions, rule_counts
+from matching.rules import open_questions, refusals, rule_counts
 from matching.segment import Segment, meanings
 from matching.stock import Stock
 from models.decisions import Judgement
@@ -113,14 +114,52 @@ class Matcher:
         """For each request the candidates its rules allow and their readings, as the ranker weighs them."""
         return self._consider(self._stock, requests)
 
-    def _consider(self, stock: Stock, requests: Sequence[Request]) -> list[Considered]:
+    def refusals(self, request: Request, resource_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Why each of some resources may not be offered to a request, in Chinese; nothing for what may be.
+
+        Resources that are not on offer at all say so.
+        """
+        stock, told = self._stock, {}
+        for name in resource_ids:
+            resource = stock.get(name)
+            why = ("目录中没有",) if resource is None else self._why_not(request, resource)
+            if why:
+                told[name] = why
+        return told
+
+    def nearest_refused(self, requests: Sequence[Request], k: int = 5) -> list[list[Refusal]]:
+        """For each request the `k` resources that would suit it best did no rule forbid them, and the rules."""
+        stock = self._stock
+        free = [replace(request, district=None, facts={}, tier=None) for request in requests]
+        told = []
+        for request, considered in zip(
+            requests, self._consider(stock, free, available_only=False), strict=True
+        ):
+            scores = self._ranker.probabilities(considered.readings)
+            ids = np.asarray([resource.id for resource in considered.resources])
+            ordered = (considered.resources[n] for n in np.lexsort((ids, -scores)))
+            refused = ((one, why) for one in ordered if (why := self._why_not(request, one)))
+            told.append([Refusal(one.id, one.name, why) for one, why in islice(refused, k)])
+        return told
+
+    def _why_not(self, request: Request, resource: Resource) -> tuple[str, ...]:
+        return refusals(resource, request.district, request.tier, request.facts)
+
+    def _consider(
+        self, stock: Stock, requests: Sequence[Request], *, available_only: bool = True
+    ) -> list[Considered]:
         if not requests or not stock.parts:
             return [Considered((), np.zeros((0, len(READINGS)), np.float32))] * len(requests)
         texts = [
             PreparedMessage("", request.need.text, None, request.district, (), ()) for request in requests
         ]
         allowed = [
-            [part.alive & part.segment.book.allowed(r.district, r.tier, r.facts) for r in requests]
+            [
+                part.alive & part.segment.book.allowed(r.district, r.tier, r.facts)
+                if available_only
+                else part.alive
+                for r in requests
+            ]
             for part in stock.parts
         ]
         batch = self._identifier.features(texts)

@@ -134,6 +134,15 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A resource that rules forbid for a request, and every such rule in words."""
+
+    resource_id: str
+    name: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Matching:
     """The matches of one request, best first; `no_fit` when nothing is good enough."""
 

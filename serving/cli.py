@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from evaluation.ledger import Ledger
 from matching.catalogue import Catalogue
 from matching.matcher import Matcher
+from matching.records import Request
 from models.identifier import Identifier
 from models.records import Identification
 from nlp.reading import MessageReader
@@ -143,6 +145,9 @@ def match(
     model: ModelOption = "default",
     strict: Strict = False,
     ledger: LedgerOption = None,
+    explain_refusals: Annotated[
+        bool, typer.Option(help="附最相近而不可用的资源及原因 · add the nearest resources that rules forbid")
+    ] = False,
 ) -> None:
     """匹配资源 · Requests to ranked resources, `no_fit` where nothing fits."""
     identifier = Identifier.load(model)
@@ -152,7 +157,8 @@ def match(
     if problems and strict:
         raise typer.Exit(1)
     matcher = Matcher(identifier, catalogue)
-    run = _Run(source, out, f"match {matcher.version} {k}", strict)
+    explained = " with refusals" * explain_refusals
+    run = _Run(source, out, f"match {matcher.version} {k}{explained}", strict)
     book = _ledger(ledger)
 
     def answer(messages: list[Message]) -> Iterator[dict[str, Any]]:
@@ -160,10 +166,17 @@ def match(
         matchings = matcher.match_primary(found, k=k)
         if book:
             book.record(found, matchings)
-        for one, matching in zip(found, matchings, strict=True):
-            yield matching_row(one.id, matching)
+        if not explain_refusals:
+            yield from (matching_row(one.id, given) for one, given in zip(found, matchings, strict=True))
+            return
+        refused = matcher.nearest_refused(
+            [Request(one, one.needs[0], one.prepared.district) for one in found]
+        )
+        for one, given, why in zip(found, matchings, refused, strict=True):
+            yield matching_row(one.id, given) | {"refused": [asdict(refusal) for refusal in why]}
 
-    run.go(MessageReader(identifier.taxonomy), answer, MATCH_COLUMNS)
+    columns = (*MATCH_COLUMNS, "refused") if explain_refusals else MATCH_COLUMNS
+    run.go(MessageReader(identifier.taxonomy), answer, columns)
 
 
 def _ledger(url: str | None) -> Ledger | None:

@@ -107,3 +107,19 @@ def test_two_messages_without_an_id_keep_their_own_facts() -> None:
     old, young = matcher.match_primary(found, [{"age": 85}, {"age": 20}], k=50)
     assert "R301" in {match.resource_id for match in old.matches}
     assert "R301" not in {match.resource_id for match in young.matches}
+
+
+def test_every_refusal_has_its_reason_and_nothing_offered_is_refused() -> None:
+    matcher = Matcher(IDENTIFIER, CATALOGUE)
+    asked = [
+        Request(one, one.needs[0], one.prepared.district, {"age": 45})
+        for one in IDENTIFIER.identify_needs(requests())
+    ]
+    offered = matcher.match(asked)
+    for request, matching, near in zip(asked, offered, matcher.nearest_refused(asked), strict=True):
+        assert matcher.refusals(request, [match.resource_id for match in matching.matches]) == {}
+        assert 0 < len(near) <= 5
+        for one in near:
+            assert one.reasons
+            assert matcher.refusals(request, [one.resource_id]) == {one.resource_id: one.reasons}
+    assert matcher.refusals(asked[0], ["no such id"]) == {"no such id": ("目录中没有",)}
