@@ -77,10 +77,10 @@ def start(url: str, folder: Path, port: int) -> subprocess.Popen[bytes]:
         service = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(line):
+            line.request("GET", "/readyz")
+            if line.getresponse().status == 200:
                 return service
         if service.poll() is not None:
             break
@@ -97,8 +97,11 @@ class Client(threading.Thread):
         self._port, self._book, self._halt = port, book, stop
 
     def run(self) -> None:
-        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-            self._line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        self._line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException, ValueError),
+            contextlib.closing(self._line),
+        ):
             again, self._book.open = self._book.open, []
             self._book.open.extend(again)
             for one in again:

@@ -23,6 +23,7 @@ from evaluation.tables import Activation
 from matching.catalogue import ResourceShape, unknown_label
 from matching.records import Resource
 from serving.engine import Engine, GoldenResult, check_golden, read_golden
+from serving.memory import give_back
 from serving.metrics import Metrics
 
 SERVICE, CATALOGUE = "service", "catalogue"
@@ -69,6 +70,7 @@ class Swap:
                 raise
             self._exchange(candidate, actor, reason)
             self._metrics.activations.labels("done").inc()
+            give_back()
             return result
 
     def _exchange(self, candidate: Engine, actor: str, reason: str) -> None:
@@ -129,6 +131,7 @@ class Swap:
         """
         if self._previous is not None and time.monotonic() > self._previous[1]:
             self._previous = None
+            give_back()
         if self._ledger is None:
             return
         with self._changing:
