@@ -19,7 +19,7 @@ _GAP = r"[\s,，-]?"
 
 _ROOM = re.compile(
     rf"(?:{_BUILDING}{_GAP}){{1,2}}(?:{_LEVEL}\s?(?:单元|门|梯){_GAP})?(?:{_ROOM_NUMBER}{_DOOR}|{_FLOOR}){_NOT_COUNTED}"
-    rf"|{_BUILDING}\s?{_LEVEL}\s?单元(?!{_LEVEL})"
+    rf"|{_BUILDING}\s?{_LEVEL}\s?单元"
     r"|(?<![零〇一二三四五六七八九])[一二三四五六七八九]{1,2}零[一二三四五六七八九](?![零〇一二三四五六七八九路线国省道年块元号医厂])"
     r"|(?<![\d.A-Za-z])\d{3,4}(?=业主|住户|租户|那家|那户|家里)"
     rf"|{_LEVEL}\s?单元{_GAP}(?:[A-Za-z]?\d{{2,4}}{_DOOR}|{_ROOM_NUMBER}{_DOOR}|{_FLOOR})(?!\d|[多余来]?(?:户|人|元))"

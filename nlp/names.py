@@ -46,7 +46,7 @@ _PLACE_AFTER = r"(?![路街村镇乡县市省桥湖河江店厂庄苑馆巷弄�
 
 @dataclass(frozen=True, slots=True)
 class _Patterns:
-    """`cue` finds a word before a name, `named` by its strength the name behind it; `alone` a name that opens a clause,
+    """`cue` finds a word before a name, `named` by its strength the name behind it; `alone` a name that opens a clause, `opening` the text,
     `indoors` one behind a room number, `titled` and `before` one at the end of a text that a title, or an age or a
     number, follows, `next_one` the next name of a list, `foreign` names of two parts.
     """
@@ -55,6 +55,7 @@ class _Patterns:
     cue: re.Pattern[str]
     named: Mapping[str, re.Pattern[str]]
     alone: re.Pattern[str]
+    opening: re.Pattern[str]
     titled: re.Pattern[str]
     before: re.Pattern[str]
     next_one: re.Pattern[str]
@@ -92,6 +93,7 @@ def _patterns() -> _Patterns:
     )
     formed = rf"(?<=[:：])(?!匿名|不详|保密|未知|同上|不愿){_HAN}{{2,4}}{_END}"
     said = r"[\s]{0,3}(?:[:：,，]|是|叫做?|名叫|为|姓名|名字叫?)?[\s:：]{0,3}"
+    clause = rf"(?!..[河城园溪]){clear}{g}{g}(?:{_END}|{_NEXT}|{_DOES})"
     return _Patterns(
         strengths,
         re.compile(rf"(?=[{''.join(sorted({cue[0] for cue in strengths}))}])({any_of(strengths)}){said}"),
@@ -100,9 +102,8 @@ def _patterns() -> _Patterns:
             "role": re.compile(f"{shaped}|{whole}"),
             "likely": re.compile(shaped),
         },
-        re.compile(
-            rf"[{_BEFORE_A_CLAUSE}的是叫找给跟与由被向让请和及对把将替室房户号员者]((?!..[河城园溪]){clear}{g}{g}(?:{_END}|{_NEXT}|{_DOES}))"
-        ),
+        re.compile(rf"[{_BEFORE_A_CLAUSE}的是叫找给跟与由被向让请和及对把将替室房户号员者]({clause})"),
+        re.compile(clause),
         re.compile(
             rf"(?:^|[^\u4e00-\u9fff])({family}{_HAN}{{1,2}})$|[\u4e00-\u9fff]({clear}[老{given}]{g})$"
         ),
@@ -148,6 +149,8 @@ def _beside_words(text: str, patterns: _Patterns) -> Iterator[tuple[int, int]]:
     for cue in patterns.cue.finditer(text):
         if name := patterns.named[patterns.strengths[cue[1]]].match(text, cue.end()):
             yield name.span()
+    if opening := patterns.opening.match(text):
+        yield opening.span()
     for match in patterns.alone.finditer(text):
         yield match.span(1)
     for match in patterns.compound.finditer(text):
