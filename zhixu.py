@@ -11,6 +11,7 @@ import typer
 
 def build() -> typer.Typer:
     """The `zhixu` application."""
+    from evaluation.audit_cli import build as audits
     from evaluation.cli import check_datasets, evaluate
     from serving.cli import classify, match, serve
     from training.cli import learn_to_rank, pretrain, train, tune_encoder
@@ -32,6 +33,7 @@ def build() -> typer.Typer:
     resources = typer.Typer(help="资源 · resources and how they are ranked", no_args_is_help=True)
     resources.command("learn")(learn_to_rank)
     app.add_typer(resources, name="resources")
+    app.add_typer(audits(), name="audit")
     return app
 
 
@@ -39,7 +41,7 @@ def main() -> None:
     """Run the command line; a failure is one line on standard error and exit code 1."""
     try:
         build()()
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, LookupError, OSError, ImportError) as error:
         typer.echo(f"zhixu: {error}", err=True)
         sys.exit(1)
 
