@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test format model bench-accuracy bench-matching bench-speed clean
+.PHONY: run test format openapi model bench-accuracy bench-matching bench-speed bench-service bench-kill clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zhixu needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
@@ -40,6 +40,9 @@ model: $(VENV)/.dev  ## train the embedded model and ranker from datasets/, all 
 	$(BIN)/zhixu resources learn --model build/model-without-requests --requests $(REQUESTS) --leave-out test -o matching/ranker.json
 	$(BIN)/zhixu train $(MESSAGES) --data $(REQUESTS) --leave-out test --out models/default
 
+openapi: $(VENV)/.dev  ## write the description of the API anew
+	$(BIN)/python -P -c 'from serving.openapi import write; write("openapi.json")'
+
 CIVIC ?= ../shared/civic
 
 bench-accuracy: $(VENV)/.dev  ## every figure of understanding, beside its peers, on real text in CIVIC
@@ -50,6 +53,12 @@ bench-matching: $(VENV)/.dev  ## how often the right resource comes first, besid
 
 bench-speed: $(VENV)/.dev  ## speed, start and memory, beside a scikit-learn pipeline
 	OMP_NUM_THREADS=1 $(BIN)/python -P benchmarks/speed.py --texts $(CIVIC)/messages_dongguan.jsonl
+
+bench-service: $(VENV)/.dev  ## the service against a constant endpoint, with wrk (apt-get install wrk)
+	PYTHONPATH=. $(BIN)/python -P benchmarks/service.py
+
+bench-kill: $(VENV)/.dev  ## killed 200 times under load: nothing acknowledged is lost, nothing counts twice
+	PYTHONPATH=. $(BIN)/python -P benchmarks/kill.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

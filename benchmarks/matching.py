@@ -46,7 +46,7 @@ def main() -> None:
     ]
     messages = [Message(row["text"], row["id"], district=row["district"]) for row in rows]
     found = identifier.identify_needs(messages)
-    matchings = Matcher(identifier, catalogue).match_primary(found, {row["id"]: row["facts"] for row in rows})
+    matchings = Matcher(identifier, catalogue).match_primary(found, [row["facts"] for row in rows])
     ours = [matching.matches[0].resource_id if matching.matches else None for matching in matchings]
 
     book = RuleBook.of(catalogue.resources)

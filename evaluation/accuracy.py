@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,15 @@ class Books:
             if figure.key == key:
                 return figure
         raise LookupError(f"no judged case for {measure} where {dimension} is {key!r}; audit some")
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Every judged case with all that its figures depend on, in order of its id, for a digest."""
+        for kind, cases in (("audit", self.audited), ("told", self.told)):
+            for case in sorted(range(len(cases)), key=cases.ids.__getitem__):
+                labels = [column[case] for column in cases.columns.values()]
+                verdicts = [int(found[case]) for found in cases.verdicts.values()]
+                size = float(cases.sizes[cases.strata[case]]) if kind == "audit" else 1.0
+                yield (kind, cases.ids[case], *labels, *verdicts, bool(cases.inside[case]), size)
 
     def _figures(self, measure: str, dimension: str) -> list[Figure]:
         audited, told = _keys(self.audited, dimension), _keys(self.told, dimension)

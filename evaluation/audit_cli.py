@@ -176,9 +176,9 @@ def list_audits(ledger: LedgerUrl = DEFAULT_LEDGER, offset: Offset = OFFSET_MINU
     from evaluation.settling import agreements, audit_statuses
 
     books = Ledger(ledger)
-    table = Table(
-        "审核 Audit", "期间 Period", "总体 Population", "抽取 Drawn", "已定 Settled", "κ 领域 domain"
-    )
+    table = Table()
+    for heading in ("审核 Audit", "期间 Period", "总体 Population", "抽取 Drawn", "已定 Settled", "κ 领域"):
+        table.add_column(heading, overflow="fold", min_width=14 if heading == "审核 Audit" else None)
     for status in audit_statuses(books):
         one = status.audit
         kappa = {found.question: found.kappa for found in agreements(books, one.id)}.get("domain")

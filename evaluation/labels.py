@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from evaluation.ledger import Ledger
+from evaluation.once import insert_once
 from evaluation.tables import Label, Prediction
 
 ORIGINS = ("feedback", "review", "audit", "import")
@@ -41,11 +42,15 @@ class GivenLabel:
     district: str | None = None
 
 
-def record_labels(ledger: Ledger, labels: Sequence[GivenLabel]) -> list[str]:
+def record_labels(
+    ledger: Ledger, labels: Sequence[GivenLabel], ids: Sequence[str] | None = None
+) -> list[str]:
     """Write labels in one transaction, all or none; returns their ids once they are durable.
 
-    Text, source and district come from the prediction where one is named. Raises UnknownPredictionError naming
-    the first prediction the ledger does not hold.
+    Text, source and district come from the prediction where one is named. With `ids` the caller names the rows
+    itself: one that is there already is left as it is, so that a repeated call counts once. Raises
+    UnknownPredictionError naming the first prediction the ledger does not hold, ReusedIdError for an id under
+    which another label stands.
     """
     if not labels:
         return []
@@ -69,8 +74,23 @@ def record_labels(ledger: Ledger, labels: Sequence[GivenLabel]) -> list[str]:
                 f"the ledger holds no prediction {missing[0]!r}; give an id it answered"
             )
         rows = [_row(label, known.get(label.prediction_id or ""), now) for label in labels]
-        connection.execute(insert(Label), rows)
+        if ids is None:
+            connection.execute(insert(Label), rows)
+        else:
+            for row, given in zip(rows, ids, strict=True):
+                row["id"] = given
+            insert_once(connection, Label, rows, ignored=("labelled_at",))
     return [row["id"] for row in rows]
+
+
+def newest_prediction(ledger: Ledger, message_id: str) -> str | None:
+    """The id of the newest prediction for a message a platform calls by this id."""
+    query = select(Prediction.id).where(Prediction.message_id == message_id)
+    with ledger.engine.connect() as connection:
+        found: str | None = connection.execute(
+            query.order_by(Prediction.answered_at.desc(), Prediction.id).limit(1)
+        ).scalar()
+    return found
 
 
 def _row(label: GivenLabel, prediction: Any, now: datetime) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event, func, insert, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import StaticPool
 
 from evaluation.tables import PredictedNeed, Prediction, ProposedMatch
 from matching.records import Matching
@@ -52,13 +51,16 @@ class Ledger:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = create_engine(url)
+        self._engine = create_engine(url, **_engine_options(parsed))
         if parsed.get_backend_name() == "sqlite":
             event.listen(self._engine, "connect", _durable_sqlite)
         self.migrate()
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to a revision's shape, up or down; one process at a time where several start at once."""
+        from alembic import command
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self._engine.connect() as connection:
@@ -99,25 +101,24 @@ class Ledger:
         now = datetime.now(UTC)
         count = len(identifications)
         answered = matchings if matchings is not None else [None] * count
-        rows = _Rows()
+        entries = Entries()
         for one, matching, origin in zip(
             identifications, answered, origins or [Origin()] * count, strict=True
         ):
-            rows.add(one, matching, origin, now)
+            entries.add(one, matching, origin, now)
         with self._engine.begin() as connection:
-            for table, values in (
-                (Prediction, rows.predictions),
-                (PredictedNeed, rows.needs),
-                (ProposedMatch, rows.matches),
-            ):
-                if values:
-                    connection.execute(insert(table), values)
-        return rows.recorded
+            entries.insert(connection)
+        return entries.recorded
 
     def count(self) -> int:
         """How many predictions the ledger holds."""
         with self._engine.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(Prediction)).scalar_one())
+
+    def check(self) -> None:
+        """Read a row, cheaply. Raises SQLAlchemyError while the ledger cannot be reached."""
+        with self._engine.connect() as connection:
+            connection.execute(select(Prediction.id).limit(1)).all()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -125,7 +126,7 @@ class Ledger:
 
 
 @dataclass
-class _Rows:
+class Entries:
     """The rows of a batch of answers, table by table."""
 
     predictions: list[dict[str, Any]] = field(default_factory=list)
@@ -133,18 +134,19 @@ class _Rows:
     matches: list[dict[str, Any]] = field(default_factory=list)
     recorded: list[Recorded] = field(default_factory=list)
 
-    def add(self, one: Identification, matching: Matching | None, origin: Origin, now: datetime) -> None:
+    def add(self, one: Identification, matching: Matching | None, origin: Origin, now: datetime) -> Recorded:
+        """Add one answer given at `now`; returns the ids it will stand under."""
         key = uuid.uuid4().hex
         self.predictions.append(
             {
                 "id": key,
-                "message_id": one.id,
+                "message_id": _storable(one.id),
                 "resident": origin.resident,
                 "received_at": origin.received_at,
                 "answered_at": now,
                 "due_at": origin.due_at,
                 "source": one.prepared.source,
-                "district": one.prepared.district,
+                "district": None if one.prepared.district is None else _storable(one.prepared.district),
                 "text": _storable(one.prepared.text),
                 "domain": one.domain,
                 "confidence": one.confidence,
@@ -183,6 +185,38 @@ class _Rows:
         ]
         self.matches.extend(matches)
         self.recorded.append(Recorded(key, tuple(match["id"] for match in matches)))
+        return self.recorded[-1]
+
+    def insert(self, connection: Connection) -> None:
+        """Write the rows within the connection's transaction."""
+        for table, values in (
+            (Prediction, self.predictions),
+            (PredictedNeed, self.needs),
+            (ProposedMatch, self.matches),
+        ):
+            if values:
+                connection.execute(insert(table), values)
+
+    def extend(self, other: Entries) -> None:
+        """Add another batch's rows."""
+        self.predictions += other.predictions
+        self.needs += other.needs
+        self.matches += other.matches
+        self.recorded += other.recorded
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    """No message text in error messages; a server that was away is noticed before a transaction begins."""
+    if url.get_backend_name() != "sqlite":
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": _PATIENCE_SECONDS}
+        return {"hide_parameters": True, "pool_pre_ping": True, "connect_args": patience}
+    if url.database in (None, "", ":memory:"):  # one database for every thread
+        return {
+            "hide_parameters": True,
+            "poolclass": StaticPool,
+            "connect_args": {"check_same_thread": False},
+        }
+    return {"hide_parameters": True}
 
 
 def _storable(text: str) -> str:
@@ -203,4 +237,5 @@ def _durable_sqlite(connection: Any, _record: Any) -> None:
             time.sleep(0.02)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # what a resident has deleted leaves the file too
     cursor.close()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import insert, select
 
 from evaluation.ledger import Ledger
+from evaluation.once import insert_once
 from evaluation.tables import Outcome, ProposedMatch
 
 ACCEPTED, DECLINED, MET, UNMET = KINDS = ("accepted", "declined", "met", "unmet")
@@ -28,10 +29,14 @@ class GivenOutcome:
     actor: str
 
 
-def record_outcomes(ledger: Ledger, outcomes: Sequence[GivenOutcome]) -> list[str]:
+def record_outcomes(
+    ledger: Ledger, outcomes: Sequence[GivenOutcome], ids: Sequence[str] | None = None
+) -> list[str]:
     """Write outcomes in one transaction, all or none; returns their ids once they are durable.
 
-    Raises UnknownMatchError naming the first match the ledger does not hold, ValueError for an unknown kind.
+    With `ids` the caller names the rows itself, and a repeated call counts once. Raises UnknownMatchError naming
+    the first match the ledger does not hold, ValueError for an unknown kind, ReusedIdError for an id under which
+    another outcome stands.
     """
     if not outcomes:
         return []
@@ -55,5 +60,10 @@ def record_outcomes(ledger: Ledger, outcomes: Sequence[GivenOutcome]) -> list[st
             }
             for one in outcomes
         ]
-        connection.execute(insert(Outcome), rows)
+        if ids is None:
+            connection.execute(insert(Outcome), rows)
+        else:
+            named = [row | {"id": given} for row, given in zip(rows, ids, strict=True)]
+            insert_once(connection, Outcome, named, ignored=("told_at",))
+            rows = named
     return [str(row["id"]) for row in rows]

@@ -1,62 +1,58 @@
-"""Retrieval: candidates for a need, by meaning (FAISS over the encoder's vectors) and by words."""
+"""Retrieval: candidates for a need, by meaning and by words, only among what its rules allow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from models.features import ColumnMap, FeatureBatch
+from matching.segment import Segment
+from matching.words import WordQuery, mean_length
+from models.features import FeatureBatch
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Catalogue numbers of candidates and their closeness to the need, cosines in -1 to 1."""
+    """Places of candidates in a segment and their closeness to the need.
 
-    numbers: NDArray[np.int64]
+    `dense` are cosines in -1 to 1, `lexical` shares in 0–1 of the BM25 a text could get at most.
+    """
+
+    segment: Segment
+    places: NDArray[np.int64]
     dense: Floats
     lexical: Floats
 
 
-class ResourceIndex:
-    """Vectors and words of a catalogue, searched under a filter."""
+def retrieve(
+    batch: FeatureBatch,
+    segments: Sequence[Segment],
+    allowed: Sequence[Sequence[Mask]],
+    n_candidates: int = 50,
+) -> list[list[Candidates]]:
+    """For every text of `batch` its candidates in every segment, only among those its mask in `allowed` marks.
 
-    def __init__(self, batch: FeatureBatch, width: int, bucket_bits: int) -> None:
-        """`batch` holds the resources' features in catalogue order; its first `width` dense columns are vectors."""
-        self._vectors = np.ascontiguousarray(batch.dense[:, :width])
-        self._index = faiss.IndexFlatIP(width)
-        self._index.add(self._vectors)
-        self._columns = ColumnMap.learn(batch.occurrences, batch.n_texts, bucket_bits, at_least=1)
-        self._words = self._columns.matrix(batch.occurrences, batch.n_texts).T.tocsr()
-        self._width = width
-
-    def search(
-        self, batch: FeatureBatch, allowed: Sequence[NDArray[np.bool_]], n_candidates: int = 50
-    ) -> list[Candidates]:
-        """Candidates for every text of `batch`, only among the resources its mask allows."""
-        vectors = np.ascontiguousarray(batch.dense[:, : self._width])
-        lexical = sparse.csr_matrix(self._columns.matrix(batch.occurrences, batch.n_texts) @ self._words)
-        return [
-            self._search_one(vectors[row : row + 1], lexical[row].toarray().ravel(), mask, n_candidates)
-            for row, mask in enumerate(allowed)
-        ]
-
-    def _search_one(
-        self, vector: Floats, lexical: Floats, allowed: NDArray[np.bool_], n_candidates: int
-    ) -> Candidates:
-        numbers = np.flatnonzero(allowed)
-        if len(numbers) > n_candidates:
-            chosen: Any = faiss.SearchParameters
-            chosen = chosen(sel=faiss.IDSelectorBatch(numbers))
-            _, near = self._index.search(vector, n_candidates, params=chosen)
-            by_words = numbers[np.argsort(-lexical[numbers], kind="stable")[:n_candidates]]
-            numbers = np.unique(np.concatenate([near[0][near[0] >= 0], by_words]))
-        dense: Floats = self._vectors[numbers] @ vector[0]
-        return Candidates(numbers, dense, lexical[numbers].astype(np.float32))
+    `allowed` holds for every segment a mask (n_resources) per text. The best of either kind come in together.
+    """
+    found: list[list[Candidates]] = [[] for _ in range(batch.n_texts)]
+    words = [segment.words for segment in segments]
+    query = WordQuery.of(batch.occurrences, batch.n_texts, words)
+    length = mean_length(words)
+    for segment, masks in zip(segments, allowed, strict=True):
+        vectors = np.ascontiguousarray(batch.dense[:, : segment.vectors.vectors.shape[1]])
+        scores = segment.words.scores(query, length)
+        for row, mask in enumerate(masks):
+            lexical = scores[row].toarray().ravel().astype(np.float32)
+            numbers = np.flatnonzero(mask)
+            if len(numbers) > n_candidates:
+                near = segment.vectors.search(vectors[row], numbers, n_candidates)
+                worded = numbers[np.argsort(-lexical[numbers], kind="stable")[:n_candidates]]
+                numbers = np.unique(np.concatenate([near, worded]))
+            dense: Floats = segment.vectors.vectors[numbers] @ vectors[row]
+            found[row].append(Candidates(segment, numbers, dense, lexical[numbers]))
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +49,8 @@ def attribute(
     """
     batch = reading.batch
     n_words = len(batch.words)
-    sparse_weights = _centred(heads.sparse_weights, head)
-    dense_weights = _centred(heads.dense_weights, head)
-    words = _sparse_shares(heads, sparse_weights, reading, labels)
+    dense_weights = _centred(heads.dense_weights[:, head.columns], head)
+    words = _sparse_shares(heads, head, reading, labels)
     tokens = batch.tokens
     rest = batch.dense[:, lexicon_block.stop :]
     base = np.einsum("tw,wt->t", rest, dense_weights[lexicon_block.stop :][:, labels])
@@ -59,14 +59,14 @@ def attribute(
         base = base + np.einsum("tw,wt->t", vectors, dense_weights[: lexicon_block.start][:, labels])
     else:
         rows = tokens.texts[tokens.words]
-        shares = _centred(projected, head)[tokens.ids, labels[rows]]
+        shares = _centred_at(projected, head, tokens.ids, labels[rows])
         words += np.bincount(tokens.words, shares * batch.token_weights, n_words)
     lexicon_rows = tokens.texts[batch.lexicon_words]
     lexicon = np.einsum(
         "kw,wk->k", batch.lexicon_weights, dense_weights[lexicon_block][:, labels[lexicon_rows]]
     )
     words += np.bincount(batch.lexicon_words, lexicon, n_words)
-    return Attribution(words, base + _centred(heads.bias, head)[labels])
+    return Attribution(words, base + _centred(heads.bias[head.columns], head)[labels])
 
 
 def attribute_topics(
@@ -104,21 +104,30 @@ def attribute_topics(
     return Attribution(words, score - np.bincount(tokens.texts, words, batch.n_texts))
 
 
-def _centred(weights: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
-    block = weights[..., head.columns]
+def _centred(block: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
     return block - block.mean(axis=-1, keepdims=True) if head.exclusive else block
 
 
-def _sparse_shares(
-    heads: LinearHeads, weights: NDArray[np.float32], reading: Reading, labels: NDArray[np.int64]
-) -> Floats:
+def _centred_at(
+    weights: NDArray[np.float32], head: Head, rows: NDArray[Any], labels: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Centred weights at (row, label) pairs; the whole matrix is never touched."""
+    found: NDArray[np.float32] = _centred(weights[rows, head.columns], head)[np.arange(len(rows)), labels]
+    return found
+
+
+def _sparse_shares(heads: LinearHeads, head: Head, reading: Reading, labels: NDArray[np.int64]) -> Floats:
     batch, grams, idf = reading.batch, reading.grams, heads.columns.idf
     if not len(batch.word_starts):
         return np.zeros(0)
     firsts = np.flatnonzero(grams.first)
     times = np.diff(np.append(firsts, len(grams.first)))
     rows, columns = grams.rows[firsts], grams.columns[firsts]
-    share = idf[columns] * weights[columns, labels[rows]] / (grams.norms(idf)[rows] * times)
+    share = (
+        idf[columns]
+        * _centred_at(heads.sparse_weights, head, columns, labels[rows])
+        / (grams.norms(idf)[rows] * times)
+    )
     per_place = np.repeat(share, times) / grams.lengths
     size = batch.n_characters + 1
     steps = np.bincount(grams.starts, per_place, size) - np.bincount(

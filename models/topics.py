@@ -51,9 +51,13 @@ class TopicHead:
 
 def nearness(vectors: Floats, landmarks: Floats, gamma: float) -> Floats:
     """Gaussian kernel exp(-gamma × squared distance) (n_vectors, n_landmarks)."""
-    squares = (vectors**2).sum(axis=1)[:, None] + (landmarks**2).sum(axis=1)
-    near: Floats = np.exp(np.float32(-gamma) * np.maximum(squares - 2 * (vectors @ landmarks.T), 0))
-    return near
+    near: Floats = vectors @ landmarks.T
+    near *= -2
+    near += np.einsum("vw,vw->v", vectors, vectors)[:, None]
+    near += np.einsum("lw,lw->l", landmarks, landmarks)
+    np.maximum(near, 0, out=near)
+    near *= np.float32(-gamma)
+    return np.exp(near, out=near)
 
 
 def evidence(scores: Floats, owners: NDArray[np.int64], n_domains: int) -> Floats:

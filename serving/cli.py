@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,29 +46,45 @@ LedgerOption = Annotated[str | None, typer.Option(help="记录库 · ledger URL;
 def serve(
     host: Annotated[str, typer.Option(help="监听地址 · address")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="端口 · port")] = 8000,
+    log_level: Annotated[str, typer.Option(help="日志级别 · INFO logs every request")] = "INFO",
 ) -> None:
     """启动服务 · Start the API."""
-    import uvicorn
-
+    from evaluation.keys import list_keys
     from serving.app import create_app
+    from serving.log import log_as_json
+    from serving.server import Server
+    from serving.tracing import trace
 
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    settings = Settings()
+    ledger = None if settings.ledger == "none" else Ledger(settings.ledger)
+    if not _is_loopback(host) and not (
+        ledger and any(key.valid(datetime.now(UTC)) for key in list_keys(ledger))
+    ):
         errors.print(
-            "没有密钥时只监听本机 · without keys the service listens on loopback only; put a proxy before it"
+            "没有密钥时只监听本机，请先 `zhixu keys create` · without keys the service listens on loopback only; "
+            "create one with `zhixu keys create`"
         )
         raise typer.Exit(1)
-    settings = Settings()
     identifier = Identifier.load(settings.model)
     catalogue, problems = Catalogue.load(identifier.taxonomy, settings.resources)
     for problem in problems:
         errors.print(f"resources: {problem}", markup=False)
-    app = create_app(settings, identifier, Matcher(identifier, catalogue), Ledger(settings.ledger))
+    app = create_app(settings, identifier, Matcher(identifier, catalogue), ledger)
+    trace(app)
     typer.echo(
         f"知需 Zhixu http://{host}:{port}  文档 docs: /docs\n\n试一试 Try:\n"
         f"curl -s http://{host}:{port}/v1/classify -H 'Content-Type: application/json' "
         """-d '{"source":"hotline","district":"南桥区","text":"我家老人八十多了一个人住，停水两天了"}'\n"""
     )
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    log_as_json(log_level)
+    Server(app, settings, host, port).run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def classify(

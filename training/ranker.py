@@ -65,14 +65,13 @@ def learn_ranker(
         raise ValueError(f"{len(matched)} matched requests; give ten at least")
     model = require("sklearn.linear_model", "train")
     told = matcher.read(as_requests(identifier, matched))
-    ids = [resource.id for resource in matcher.catalogue.resources]
     labels = [
-        np.asarray([_label(ids[n], one) for n in numbers.tolist()])
-        for (numbers, _), one in zip(told, matched, strict=True)
+        np.asarray([_label(resource.id, one) for resource in considered.resources])
+        for considered, one in zip(told, matched, strict=True)
     ]
 
     def fitted(rows: Sequence[int]) -> tuple[NDArray[np.float64], float]:
-        inputs = np.concatenate([told[n][1] for n in rows])
+        inputs = np.concatenate([told[n].readings for n in rows])
         goals = np.concatenate([labels[n] for n in rows])
         weights = np.where(goals == _ACCEPTABLE, _ACCEPTABLE, 1.0)
         found = model.LogisticRegression(C=penalty, max_iter=2000).fit(
@@ -86,9 +85,9 @@ def learn_ranker(
         weights, bias = fitted(np.flatnonzero(folds != fold).tolist())
         ranker = Ranker(tuple(weights.tolist()), bias, 0.0)
         for n in np.flatnonzero(folds == fold).tolist():
-            scores = ranker.probabilities(told[n][1])
+            scores = ranker.probabilities(told[n].readings)
             first = int(scores.argmax()) if len(scores) else -1
-            right = first >= 0 and ids[told[n][0][first]] in matched[n].best
+            right = first >= 0 and told[n].resources[first].id in matched[n].best
             tops.append((float(scores[first]) if first >= 0 else 0.0, right, not matched[n].best))
     weights, bias = fitted(range(len(matched)))
     return Ranker(tuple(weights.tolist()), bias, _threshold(tops))

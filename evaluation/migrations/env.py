@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import evaluation.book_tables  # noqa: F401  its tables stand in the same metadata
+import evaluation.book_tables
+import evaluation.service_tables  # noqa: F401  its tables stand in the same metadata
 from evaluation.tables import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)

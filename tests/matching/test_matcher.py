@@ -44,7 +44,7 @@ def test_no_match_breaks_a_rule_and_ranks_are_sorted_and_unique() -> None:
     found = IDENTIFIER.identify(requests())
     rules = RuleBook.of(CATALOGUE.resources)
     numbers = {resource.id: number for number, resource in enumerate(CATALOGUE.resources)}
-    matchings = Matcher(IDENTIFIER, CATALOGUE).match_primary(found, {one.id: {"age": 45} for one in found})
+    matchings = Matcher(IDENTIFIER, CATALOGUE).match_primary(found, [{"age": 45}] * len(found))
     assert any(matching.matches for matching in matchings)
     for one, matching in zip(found, matchings, strict=True):
         ids = [match.resource_id for match in matching.matches]
@@ -95,7 +95,17 @@ def test_a_higher_threshold_offers_less() -> None:
 
 def test_readings_stand_in_their_order() -> None:
     request = Request(IDENTIFIER.identify_needs(requests())[0], NEED, DISTRICTS[0])
-    numbers, readings = Matcher(IDENTIFIER, CATALOGUE).read([request])[0]
-    assert readings.shape == (len(numbers), len(READINGS))
+    considered = Matcher(IDENTIFIER, CATALOGUE).read([request])[0]
+    readings = considered.readings
+    assert readings.shape == (len(considered.resources), len(READINGS))
     assert readings[:, READINGS.index("dense_lead")].max() == pytest.approx(0, abs=1e-6)
     assert set(readings[:, READINGS.index("local")].tolist()) <= {0.0, 1.0}
+
+
+def test_two_messages_without_an_id_keep_their_own_facts() -> None:
+    messages = [Message(TEXTS[0], district="南桥区")] * 2
+    found = IDENTIFIER.identify_needs(messages)
+    matcher = Matcher(IDENTIFIER, CATALOGUE, replace(Ranker.load(), fits_from=0.0))
+    old, young = matcher.match_primary(found, [{"age": 85}, {"age": 20}], k=50)
+    assert "R301" in {match.resource_id for match in old.matches}
+    assert "R301" not in {match.resource_id for match in young.matches}
