@@ -74,14 +74,13 @@ def find_drift(reference: Window, current: Window, seed: int = 7) -> list[Drift]
 
     if not reference.ids or not current.ids:
         raise ValueError("a window without predictions cannot be compared; choose a longer period")
-    found: list[tuple[str, str, float, float, float]] = []
-    for name in ("source", "district", "domain", "tier"):
-        found.append((name, "V", *_compare_shares(reference.columns[name], current.columns[name])))
+    found: list[tuple[str, str, float, float, float]] = [
+        (name, "V", *_compare_shares(reference.columns[name], current.columns[name]))
+        for name in ("source", "district", "domain", "tier")
+    ]
     lengths = [np.asarray([len(text) for text in one.texts], float) for one in (reference, current)]
-    for name, before, after in (
-        ("length", *lengths),
-        ("confidence", reference.confidences, current.confidences),
-    ):
+    numbers = {"length": lengths, "confidence": [reference.confidences, current.confidences]}
+    for name, (before, after) in numbers.items():
         test = stats.ks_2samp(before, after, method="asymp")
         found.append((name, "KS", float(test.statistic), _stability_of(before, after), float(test.pvalue)))
     effect, p = compare_words(reference.texts, current.texts, seed)

@@ -151,7 +151,7 @@ def _write_png(report: Report, path: Path) -> list[Path]:
     for number, chart in enumerate(report.charts, start=1):
         figure = Figure(figsize=(11, 6), layout="constrained")
         axes = figure.add_subplot()
-        style = {"fontname": fonts[0]} if fonts else {}
+        style: dict[str, Any] = {"fontname": fonts[0]} if fonts else {}
         axes.set_title(chart.title, **style)
         labels = chart.columns if isinstance(chart, Heat) else chart.labels
         if isinstance(chart, Heat):

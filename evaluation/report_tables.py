@@ -75,6 +75,7 @@ class Words:
         self.language, self._taxonomy = language, taxonomy
 
     def __call__(self, zh: str, en: str) -> str:
+        """The words in the report's language."""
         return zh if self.language == "zh" else en
 
     def name(self, label: str) -> str:
