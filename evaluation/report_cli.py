@@ -58,8 +58,10 @@ def accuracy(
     targets = [Target(one.measure, target) for one in TARGETS]
     as_of = period.end or datetime.now(UTC)
     labels = Taxonomy.load(taxonomy)
-    _write(accuracy_report(books, period, labels, as_of, targets, _language(language)), out, formats)
-    alerts = check_targets(Books.open(books, period), targets)
+    read = Books.open(books, period)
+    report = accuracy_report(books, period, labels, as_of, targets, _language(language), read)
+    _write(report, out, formats)
+    alerts = check_targets(read, targets)
     if metrics:
         write_metrics(metrics, alerts)
     raise_alerts(alerts, webhook)

@@ -111,9 +111,10 @@ def accuracy_report(
     as_of: datetime,
     targets: Sequence[Target],
     language: Language = "zh",
+    books: Books | None = None,
 ) -> Report:
-    """Accuracy, targets and response times of a period."""
-    say, books = Words(language, taxonomy), Books.open(ledger, period)
+    """Accuracy, targets and response times of a period; `books` are its judged cases where they were read already."""
+    say, books = Words(language, taxonomy), books or Books.open(ledger, period)
     figures = books.figures()
     tables = [_targets_table(books, targets, say)]
     tables += [_figures_table(figures, dimension, say) for dimension in _dimensions(figures)]
