@@ -24,7 +24,10 @@ from evaluation.counts import fresh_counts
 from evaluation.ledger import Ledger
 from evaluation.need_map import need_map
 from evaluation.periods import Period
+from evaluation.report_files import write_report
+from evaluation.report_tables import accuracy_report
 from evaluation.response_times import response_times
+from evaluation.targets import TARGETS
 from nlp.taxonomy import Taxonomy
 
 START = datetime(2025, 11, 3, tzinfo=UTC)
@@ -157,12 +160,18 @@ def main() -> None:
     for name, work in jobs:
         spent[name] = timed(work)
         print(f"{name}: {spent[name]:.2f} s, {spent[name] / bare:.1f} times the bare scan")
-    report = (
-        spent["weekly counts made anew"]
-        + spent["accuracy, every measure and dimension"]
-        + spent["response times"]
+    folder = given.ledger.parent / "books-report"
+
+    def report() -> None:
+        whole = accuracy_report(ledger, period, Taxonomy.load(), as_of, TARGETS)
+        for form in ("html", "xlsx"):
+            write_report(whole, folder / "accuracy", form)
+
+    took = [timed(report) for _ in range(3)]
+    print(
+        f"accuracy report as zhixu report writes it, HTML and XLSX: {min(took):.2f}-{max(took):.2f} s, "
+        f"{min(took) / bare:.1f} times the bare scan ({'met' if max(took) < 10 else 'MISSED'}: under 10 s)"
     )
-    print(f"accuracy report in all: {report:.2f} s ({'met' if report < 10 else 'MISSED'}: under 10 s)")
     ledger.close()
 
 

@@ -65,7 +65,7 @@ def find_emerging(
     fresh = np.asarray([messages[n].at > border for n in newest], bool)
     if fresh.all() or not fresh.any():
         return []
-    words = [_words(messages[n].text) for n in newest]
+    words = _words([messages[n].text for n in newest])
     clusters = cluster(words)
     exposure = fresh.sum() / len(newest)
     candidates = []
@@ -133,7 +133,10 @@ def name_cluster(words: Sequence[frozenset[str]], counts: Counter[str], n: int) 
     return tuple(sorted(scores, key=lambda word: (-scores[word], word))[:_NAMES])
 
 
-def _words(text: str) -> frozenset[str]:
+def _words(texts: Sequence[str]) -> list[frozenset[str]]:
     from nlp.segmenter import Segmenter
 
-    return frozenset(word for word in Segmenter().cut(text) if len(word) > 1 and not word.isdigit())
+    return [
+        frozenset(word for word in words if len(word) > 1 and not word.isdigit())
+        for words in Segmenter().cut_batch(texts)
+    ]
