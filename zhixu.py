@@ -12,8 +12,10 @@ import typer
 
 def build() -> typer.Typer:
     """The `zhixu` application."""
+    from evaluation.audit_cli import build as audits
     from evaluation.cli import check_datasets, evaluate
     from evaluation.ledger_cli import keys, ledger
+    from evaluation.report_cli import build as reports
     from matching.cli import assign, check_resources, dispatch, export_resources, import_resources
     from serving.cli import classify, match, serve
     from training.cli import learn_to_rank, pretrain, tune_encoder
@@ -73,6 +75,8 @@ def build() -> typer.Typer:
         app.add_typer(group, name=name)
     app.add_typer(keys, name="keys")
     app.add_typer(ledger, name="ledger")
+    app.add_typer(audits(), name="audit")
+    app.add_typer(reports(), name="report")
     return app
 
 
@@ -84,7 +88,7 @@ def main() -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         build()()
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, LookupError, OSError, ImportError) as error:
         typer.echo(f"zhixu: {error}", err=True)
         sys.exit(1)
     except Exception as error:  # named by its module, for importing SQLAlchemy would slow every command

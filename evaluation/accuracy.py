@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.cases import MEASURES, RIGHT, UNKNOWN, Cases, read_audited, read_told
+from evaluation.columns import Column
 from evaluation.estimators import estimate_shares
 from evaluation.ledger import Ledger
 from evaluation.metrics import Estimate, wilson
@@ -69,54 +70,61 @@ class Books:
                 return figure
         raise LookupError(f"no judged case for {measure} where {dimension} is {key!r}; audit some")
 
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Every judged case with all that its figures depend on, in order of its id, for a digest."""
+        for kind, cases in (("audit", self.audited), ("told", self.told)):
+            for case in sorted(range(len(cases)), key=cases.ids.__getitem__):
+                labels = [column[case] for column in cases.columns.values()]
+                verdicts = [int(found[case]) for found in cases.verdicts.values()]
+                size = float(cases.sizes[cases.strata[case]]) if kind == "audit" else 1.0
+                yield (kind, cases.ids[case], *labels, *verdicts, bool(cases.inside[case]), size)
+
     def _figures(self, measure: str, dimension: str) -> list[Figure]:
         audited, told = _keys(self.audited, dimension), _keys(self.told, dimension)
         drawn, heard = self.audited.judged(measure), self.told.judged(measure)
-        names = np.unique(np.concatenate([audited[drawn], told[heard]]))
-        if not len(names):
+        names = sorted({*_values(audited, drawn), *_values(told, heard)})
+        if not names:
             return []
-        shares = _estimate(self.audited, measure, audited, names)
-        groups = np.searchsorted(names, told[heard])
+        shares = _estimate(self.audited, measure, audited.among(names), len(names))
+        groups = told.among(names)[heard]
         right = self.told.verdicts[measure][heard] == RIGHT
-        n_told = np.bincount(groups, minlength=len(names))
-        hits = np.bincount(groups[right], minlength=len(names))
+        n_told = np.bincount(groups, minlength=len(names)).tolist()
+        hits = np.bincount(groups[right], minlength=len(names)).tolist()
         return [
             Figure(
                 measure,
                 dimension,
-                str(name),
-                shares[n][0],
-                shares[n][1],
-                shares[n][2],
-                wilson(int(hits[n]), int(n_told[n])) if n_told[n] else None,
-                int(n_told[n]),
+                name,
+                *shares[n],
+                told=wilson(hits[n], n_told[n]) if n_told[n] else None,
+                n_told=n_told[n],
             )
             for n, name in enumerate(names)
         ]
 
 
-def _keys(cases: Cases, dimension: str) -> NDArray[np.str_]:
-    return np.full(len(cases), ALL) if dimension == ALL else cases.columns[dimension]
+def _keys(cases: Cases, dimension: str) -> Column:
+    return Column.constant(ALL, len(cases)) if dimension == ALL else cases.columns[dimension]
+
+
+def _values(column: Column, rows: NDArray[np.bool_]) -> list[str]:
+    return [column.values[code] for code in np.unique(column.codes[rows]).tolist()]
 
 
 def _estimate(
-    cases: Cases, measure: str, keys: NDArray[np.str_], names: NDArray[np.str_]
+    cases: Cases, measure: str, groups: NDArray[np.int64], n_groups: int
 ) -> list[tuple[Estimate | None, int, float]]:
     judged = cases.verdicts[measure] != UNKNOWN
-    groups = np.minimum(np.searchsorted(names, keys[judged]), len(names) - 1)
-    applies = cases.judged(measure)[judged] & (names[groups] == keys[judged])
+    applies = (cases.judged(measure) & (groups >= 0))[judged]
     right = cases.verdicts[measure][judged] == RIGHT
-    found = estimate_shares(right, applies, groups, len(names), cases.strata[judged], cases.sizes)
+    found = estimate_shares(
+        right, applies, np.maximum(groups[judged], 0), n_groups, cases.strata[judged], cases.sizes
+    )
+    bounds = zip(found.value.tolist(), found.low.tolist(), found.high.tolist(), strict=True)
+    numbers = zip(found.cases.tolist(), found.population.tolist(), strict=True)
     return [
-        (Estimate(value, low, high) if n else None, n, population)
-        for value, low, high, n, population in zip(
-            found.value.tolist(),
-            found.low.tolist(),
-            found.high.tolist(),
-            found.cases.tolist(),
-            found.population.tolist(),
-            strict=True,
-        )
+        (Estimate(*bound) if n else None, n, population)
+        for bound, (n, population) in zip(bounds, numbers, strict=True)
     ]
 
 
@@ -128,20 +136,20 @@ def trail(books: Books, measure: str, dimension: str = ALL, key: str = ALL) -> l
     """
     rows: list[dict[str, Any]] = []
     for kind, cases in (("audit", books.audited), ("told", books.told)):
-        chosen = np.flatnonzero(cases.judged(measure) & (_keys(cases, dimension) == key))
+        chosen = np.flatnonzero(cases.judged(measure) & (_keys(cases, dimension).equals(key)))
         known = cases.strata[cases.verdicts[measure] != UNKNOWN]
         judged = np.bincount(known, minlength=len(cases.sizes))
         for case in chosen.tolist():
             stratum = cases.strata[case]
             rows.append(
-                {"kind": kind, "prediction_id": str(cases.ids[case])}
+                {"kind": kind, "prediction_id": cases.ids[case]}
                 | {
-                    name: str(cases.columns[name][case])
+                    name: cases.columns[name][case]
                     for name in ("domain", "true_domain", "tier", "urgency", "source", "district", "week")
                 }
                 | {"right": int(cases.verdicts[measure][case] == RIGHT)}
                 | {"weight": float(cases.sizes[stratum] / judged[stratum]) if kind == "audit" else 1.0}
-                | {name: str(cases.columns[name][case]) for name in ("model", "taxonomy", "catalogue")}
-                | {"audit": str(cases.columns["audit"][case]) if kind == "audit" else ""}
+                | {name: cases.columns[name][case] for name in ("model", "taxonomy", "catalogue")}
+                | {"audit": cases.columns["audit"][case] if kind == "audit" else ""}
             )
     return rows

@@ -1,4 +1,4 @@
-"""What the books keep beside the ledger's own tables: audits, counts by day, sessions of the pages."""
+"""What the books keep beside the ledger's own tables: audits, counts by week, sessions of the pages."""
 
 from __future__ import annotations
 
@@ -29,32 +29,28 @@ class Audit(Base):
     drawn: Mapped[int] = mapped_column(Integer)
 
 
-class DailyCount(Base):
-    """How many predictions of a local day share source, district, domain, tier, urgency and model; '' for none."""
+class WeeklyCount(Base):
+    """How many predictions of a local week share source, district, domain and tier; '' for none."""
 
-    __tablename__ = "daily_counts"
+    __tablename__ = "weekly_counts"
 
-    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    week: Mapped[date] = mapped_column(Date, primary_key=True)
     source: Mapped[str] = mapped_column(LABEL, primary_key=True)
     district: Mapped[str] = mapped_column(String(100), primary_key=True)
     domain: Mapped[str] = mapped_column(LABEL, primary_key=True)
     tier: Mapped[str] = mapped_column(LABEL, primary_key=True)
-    urgency: Mapped[str] = mapped_column(LABEL, primary_key=True)
-    model: Mapped[str] = mapped_column(LABEL, primary_key=True)
     predictions: Mapped[int] = mapped_column(Integer)
     reviews: Mapped[int] = mapped_column(Integer)
     matched: Mapped[int] = mapped_column(Integer)
-    confidence: Mapped[float] = mapped_column(Float)
 
 
-class CountState(Base):
-    """Up to which moment the daily counts hold, over how many predictions, and in which local time."""
+class CountedWeek(Base):
+    """A week that was counted: over how many predictions, and how far east of UTC its midnights lie."""
 
-    __tablename__ = "count_state"
+    __tablename__ = "counted_weeks"
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    week: Mapped[date] = mapped_column(Date, primary_key=True)
     offset_minutes: Mapped[int] = mapped_column(Integer)
-    counted_to: Mapped[datetime] = mapped_column(MOMENT)
     predictions: Mapped[int] = mapped_column(Integer)
 
 

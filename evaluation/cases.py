@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Select, Subquery, and_, not_, select, true, union
+from sqlalchemy import String, and_, cast, not_, select, true
 
+from evaluation.columns import Column
 from evaluation.ledger import Ledger
 from evaluation.outcomes import ACCEPTED, DECLINED, MET, UNMET
 from evaluation.periods import Period, week_of
@@ -19,13 +22,6 @@ from evaluation.tables import AuditCase, Label, Outcome, PredictedNeed, Predicti
 MEASURES = ("domain", "tier", "urgency", "secondary", "match_accepted", "match_met")
 RIGHT, WRONG, NOT_APPLICABLE, UNKNOWN = 1, 0, -1, -2
 AUDIT_ACTOR = "audit:"
-_CONTRARY = {
-    ACCEPTED: {DECLINED},
-    DECLINED: {ACCEPTED, MET, UNMET},
-    MET: {UNMET, DECLINED},
-    UNMET: {MET, DECLINED},
-}
-_TOLD = ("feedback", "review")
 _PREDICTED = ("domain", "tier", "urgency", "source", "district", "model", "taxonomy", "catalogue")
 Verdicts = NDArray[np.int8]
 
@@ -40,8 +36,8 @@ class Cases:
     strata, `sizes` `(n_strata,)` says how many predictions each was drawn from; cases nobody drew share one.
     """
 
-    ids: NDArray[np.str_]
-    columns: Mapping[str, NDArray[np.str_]]
+    ids: Sequence[str]
+    columns: Mapping[str, Column]
     verdicts: Mapping[str, Verdicts]
     inside: NDArray[np.bool_]
     strata: NDArray[np.int64]
@@ -64,170 +60,164 @@ def read_audited(ledger: Ledger, period: Period) -> Cases:
         .where(*period.within(Prediction.answered_at))
         .distinct()
     )
-    drawn = select(AuditCase.prediction_id.label("id")).where(AuditCase.audit.in_(touching))
+    drawn = AuditCase.audit.in_(touching)
+    predictions = select(*_columns(ledger, period), AuditCase.audit, AuditCase.stratum, AuditCase.probability)
+    predictions = predictions.join(AuditCase, AuditCase.prediction_id == Prediction.id).where(drawn)
+    labels = _labels().join(AuditCase, AuditCase.prediction_id == Label.prediction_id)
+    firsts = select(ProposedMatch.prediction_id).where(ProposedMatch.rank == 1)
+    outcomes = _outcomes().where(Outcome.actor.like(f"{AUDIT_ACTOR}%"))
+    others = _others().join(AuditCase, AuditCase.prediction_id == PredictedNeed.prediction_id)
     with ledger.engine.connect() as connection:
-        cases = _read(connection, ledger.engine, period, drawn, ("audit",), audited=True)
-        rows = connection.execute(
-            select(AuditCase.prediction_id, AuditCase.audit, AuditCase.stratum, AuditCase.probability).where(
-                AuditCase.audit.in_(touching)
-            )
-        ).all()
-    by_id = {row[0]: row for row in rows}
-    audits = [by_id[key][1] for key in cases.ids.tolist()]
-    names = [f"{by_id[key][1]}\n{by_id[key][2]}" for key in cases.ids.tolist()]
-    labels, strata, counts = np.unique(np.asarray(names, str), return_inverse=True, return_counts=True)
-    chances = np.zeros(len(labels))
-    chances[strata] = [by_id[key][3] for key in cases.ids.tolist()]
-    columns = dict(cases.columns) | {"audit": np.asarray(audits, str)}
-    return Cases(cases.ids, columns, cases.verdicts, cases.inside, strata.astype(np.int64), counts / chances)
+        rows = connection.execute(predictions.order_by(Prediction.id)).all()
+        sayings = _Sayings(
+            connection.execute(labels.where(drawn, Label.origin == "audit")).all(),
+            connection.execute(others.where(drawn)).all(),
+            connection.execute(
+                outcomes.join(AuditCase, AuditCase.prediction_id == ProposedMatch.prediction_id).where(drawn)
+            ).all(),
+        )
+        proposed = set(
+            connection.execute(
+                firsts.join(AuditCase, AuditCase.prediction_id == ProposedMatch.prediction_id).where(drawn)
+            ).scalars()
+        )
+    return _with_strata(_assemble(rows, sayings, proposed), rows)
 
 
 def read_told(ledger: Ledger, period: Period) -> Cases:
     """The cases of the period that feedback, reviews or the desks' outcomes speak of: no fair sample."""
-    labelled = (
-        select(Prediction.id)
-        .join(Label, Label.prediction_id == Prediction.id)
-        .where(Label.origin.in_(_TOLD), *period.within(Prediction.answered_at))
+    columns, within = _columns(ledger, period), period.within(Prediction.answered_at)
+    own = Label.origin.in_(("feedback", "review"))
+    labelled = select(*columns, *_LABEL).join(Label, Label.prediction_id == Prediction.id).where(own, *within)
+    others = _others().where(
+        PredictedNeed.prediction_id.in_(select(Label.prediction_id).where(own)),
     )
     followed = (
-        select(Prediction.id)
+        select(*columns, Outcome.kind)
         .join(ProposedMatch, ProposedMatch.prediction_id == Prediction.id)
         .join(Outcome, Outcome.match_id == ProposedMatch.id)
-        .where(
-            ProposedMatch.rank == 1,
-            Outcome.actor.not_like(f"{AUDIT_ACTOR}%"),
-            *period.within(Prediction.answered_at),
-        )
+        .where(ProposedMatch.rank == 1, not_(Outcome.actor.like(f"{AUDIT_ACTOR}%")), *within)
+        .order_by(Outcome.told_at, Outcome.id)
     )
-    told = union(labelled, followed).subquery()
     with ledger.engine.connect() as connection:
-        return _read(connection, ledger.engine, period, select(told.c.id), _TOLD, audited=False)
+        identified = connection.execute(labelled.order_by(Label.labelled_at, Label.id)).all()
+        matched = connection.execute(followed).all()
+        width = len(columns)
+        sayings = _Sayings(
+            [(row[0], *row[width:]) for row in identified],
+            connection.execute(others).all(),
+            [(row[0], row[width]) for row in matched],
+        )
+    rows = {row[0]: row[:width] for row in (*identified, *matched)}
+    return _assemble(list(rows.values()), sayings, {row[0] for row in matched})
 
 
-def _read(
-    connection: Connection,
-    engine: Engine,
-    period: Period,
-    wanted: Select[Any],
-    origins: Sequence[str],
-    *,
-    audited: bool,
-) -> Cases:
-    chosen = wanted.subquery()
-    query = select(
+@dataclass(frozen=True, slots=True)
+class _Sayings:
+    """Rows that tell of predictions, oldest first: (id, labels), (id, domain of a further need), (id, outcome)."""
+
+    labels: Sequence[Any]
+    others: Sequence[Any]
+    outcomes: Sequence[Any]
+
+
+_LABEL = (Label.domain, Label.tier, Label.urgency, cast(Label.secondary, String))
+
+
+def _columns(ledger: Ledger, period: Period) -> tuple[Any, ...]:
+    return (
         Prediction.id,
         *(getattr(Prediction, name) for name in _PREDICTED),
-        period.local_day(engine, Prediction.answered_at),
+        period.local_day(ledger.engine, Prediction.answered_at),
         and_(true(), *period.within(Prediction.answered_at)),
-    ).where(Prediction.id.in_(select(chosen.c.id)))
-    rows = connection.execute(query.order_by(Prediction.id)).all()
-    place = {row[0]: number for number, row in enumerate(rows)}
-    columns = {name: _texts(row[n] for row in rows) for n, name in enumerate(_PREDICTED, start=1)}
-    columns["week"] = _weeks([row[-2] for row in rows])
-    labels = _newest_labels(connection, chosen, origins, place)
-    columns["true_domain"] = _texts(label.domain if label else "" for label in labels)
-    verdicts = _identified(columns, labels, _other_needs(connection, chosen, place))
-    verdicts |= _matched(_fates(connection, chosen, place, audited=audited))
-    return Cases(
-        _texts(row[0] for row in rows),
-        columns,
-        verdicts,
-        np.asarray([bool(row[-1]) for row in rows], bool),
-        np.zeros(len(rows), np.int64),
-        np.asarray([float(len(rows))]),
     )
 
 
-def _texts(values: Iterable[str | None]) -> NDArray[np.str_]:
-    return np.asarray([value or "" for value in values], dtype=str)
+def _labels() -> Any:
+    return select(Label.prediction_id, *_LABEL).order_by(Label.labelled_at, Label.id)
 
 
-def _weeks(days: Sequence[str]) -> NDArray[np.str_]:
+def _others() -> Any:
+    return select(PredictedNeed.prediction_id, PredictedNeed.domain).where(PredictedNeed.position > 0)
+
+
+def _outcomes() -> Any:
+    return (
+        select(ProposedMatch.prediction_id, Outcome.kind)
+        .join(Outcome, Outcome.match_id == ProposedMatch.id)
+        .where(ProposedMatch.rank == 1)
+        .order_by(Outcome.told_at, Outcome.id)
+    )
+
+
+def _assemble(rows: Sequence[Any], sayings: _Sayings, proposed: AbstractSet[str]) -> Cases:
+    turned = list(zip(*rows, strict=True)) or [()] * (len(_PREDICTED) + 3)
+    ids = list(turned[0])
+    columns = {name: Column.of(turned[n]) for n, name in enumerate(_PREDICTED, start=1)}
+    days = turned[len(_PREDICTED) + 1]
     mondays = {day: str(week_of(date.fromisoformat(day))) for day in set(days)}
-    return _texts(mondays[day] for day in days)
+    columns["week"] = Column.of([mondays[day] for day in days])
+    newest = {row[0]: row for row in sayings.labels}
+    labels = [newest.get(key) for key in ids]
+    columns["true_domain"] = Column.of([label[1] if label else "" for label in labels])
+    others: dict[str, set[str]] = {}
+    for key, domain in sayings.others:
+        others.setdefault(key, set()).add(domain)
+    verdicts = _identified(ids, columns, labels, others)
+    verdicts |= _matched(ids, _fates(sayings.outcomes), proposed)
+    inside = np.asarray(turned[len(_PREDICTED) + 2], bool)
+    alone = np.zeros(len(ids), np.int64)
+    return Cases(ids, columns, verdicts, inside, alone, np.asarray([float(len(ids))]))
 
 
-def _newest_labels(
-    connection: Connection, chosen: Subquery, origins: Sequence[str], place: Mapping[str, int]
-) -> list[Any]:
-    """The newest label of each case, None where there is none."""
-    query = (
-        select(Label.prediction_id, Label.domain, Label.tier, Label.urgency, Label.secondary)
-        .where(Label.origin.in_(origins), Label.prediction_id.in_(select(chosen.c.id)))
-        .order_by(Label.labelled_at, Label.id)
-    )
-    newest: list[Any] = [None] * len(place)
-    for row in connection.execute(query):
-        newest[place[row.prediction_id]] = row
-    return newest
-
-
-def _other_needs(
-    connection: Connection, chosen: Subquery, place: Mapping[str, int]
-) -> dict[int, frozenset[str]]:
-    """The domains of the needs beside the primary one, of the cases that have any."""
-    query = select(PredictedNeed.prediction_id, PredictedNeed.domain).where(
-        PredictedNeed.position > 0, PredictedNeed.prediction_id.in_(select(chosen.c.id))
-    )
-    found: dict[int, set[str]] = {}
-    for key, domain in connection.execute(query):
-        found.setdefault(place[key], set()).add(domain)
-    return {case: frozenset(domains) for case, domains in found.items()}
+def _with_strata(cases: Cases, rows: Sequence[Any]) -> Cases:
+    """The cases with the strata they were drawn from, in the order of their rows' (…, audit, stratum, probability)."""
+    drawn = Column.of([f"{row[-3]}\n{row[-2]}" for row in rows])
+    counts = np.bincount(drawn.codes, minlength=len(drawn.values))
+    chances = np.ones(len(drawn.values))
+    chances[drawn.codes] = [row[-1] for row in rows]
+    columns = dict(cases.columns) | {"audit": Column.of([row[-3] for row in rows])}
+    return Cases(cases.ids, columns, cases.verdicts, cases.inside, drawn.codes, counts / chances)
 
 
 def _identified(
-    columns: Mapping[str, NDArray[np.str_]], labels: Sequence[Any], others: Mapping[int, frozenset[str]]
+    ids: Sequence[str],
+    columns: Mapping[str, Column],
+    labels: Sequence[Any],
+    others: Mapping[str, AbstractSet[str]],
 ) -> dict[str, Verdicts]:
     given = np.asarray([label is not None for label in labels], bool)
-    verdicts = {"domain": _verdicts(given, given, columns["domain"] == columns["true_domain"])}
-    for name in ("tier", "urgency"):
-        truth = _texts(getattr(label, name) if label else "" for label in labels)
-        verdicts[name] = _verdicts(given, truth != "", columns[name] == truth)
+    verdicts = {"domain": _verdicts(given, given, columns["domain"].same(columns["true_domain"]))}
+    for n, name in enumerate(("tier", "urgency"), start=2):
+        truth = Column.of([label[n] if label else "" for label in labels])
+        verdicts[name] = _verdicts(given, ~truth.equals(""), columns[name].same(truth))
     same = [
-        label is not None and others.get(case, frozenset()) == frozenset(label.secondary)
-        for case, label in enumerate(labels)
+        label is not None
+        and others.get(key, frozenset()) == (set() if label[4] == "[]" else set(json.loads(label[4])))
+        for key, label in zip(ids, labels, strict=True)
     ]
     verdicts["secondary"] = _verdicts(given, given, np.asarray(same, bool))
     return verdicts
 
 
-def _fates(
-    connection: Connection, chosen: Subquery, place: Mapping[str, int], *, audited: bool
-) -> list[set[str] | None]:
-    """What was told of each case's first proposal, by the audit or by the desks; None where nothing was proposed."""
-    proposed = select(ProposedMatch.id, ProposedMatch.prediction_id).where(
-        ProposedMatch.rank == 1, ProposedMatch.prediction_id.in_(select(chosen.c.id))
-    )
-    fates: list[set[str] | None] = [None] * len(place)
-    for _, case in connection.execute(proposed):
-        fates[place[case]] = set()
-    by_audit = Outcome.actor.like(f"{AUDIT_ACTOR}%")
-    firsts = proposed.subquery()
-    told = (
-        select(firsts.c.prediction_id, Outcome.kind)
-        .join(Outcome, Outcome.match_id == firsts.c.id)
-        .where(by_audit if audited else not_(by_audit))
-        .order_by(Outcome.told_at, Outcome.id)
-    )
-    for case, kind in connection.execute(told):
-        fate = fates[place[case]]
-        assert fate is not None
-        fate.difference_update(_CONTRARY[kind])
-        fate.add(kind)
+def _fates(outcomes: Sequence[Any]) -> dict[str, str]:
+    """What became of each first proposal in the end; a need once met or unmet was accepted before."""
+    fates: dict[str, str] = {}
+    for key, kind in outcomes:
+        if kind != ACCEPTED or fates.get(key) not in (MET, UNMET):
+            fates[key] = kind
     return fates
 
 
-def _matched(fates: Sequence[set[str] | None]) -> dict[str, Verdicts]:
-    """A first proposal is right when it was accepted (whatever became of it), and good when it met the need."""
-
-    def has(*kinds: str) -> NDArray[np.bool_]:
-        return np.asarray([fate is not None and not fate.isdisjoint(kinds) for fate in fates], bool)
-
-    proposed = np.asarray([fate is not None for fate in fates], bool)
-    accepted, met, declined = has(ACCEPTED, MET, UNMET), has(MET), has(DECLINED)
+def _matched(ids: Sequence[str], fates: Mapping[str, str], proposed: AbstractSet[str]) -> dict[str, Verdicts]:
+    """A first proposal is right when it was accepted, whatever became of it, and good when it met the need."""
+    kinds = Column.of([fates.get(key) for key in ids])
+    offered = np.asarray([key in proposed for key in ids], bool)
+    met, unmet, declined = kinds.equals(MET), kinds.equals(UNMET), kinds.equals(DECLINED)
+    accepted = met | unmet | kinds.equals(ACCEPTED)
     return {
-        "match_accepted": _verdicts(~proposed | accepted | declined, proposed, accepted),
-        "match_met": _verdicts(~proposed | met | has(UNMET) | declined, proposed & ~declined, met),
+        "match_accepted": _verdicts(~offered | accepted | declined, offered, accepted),
+        "match_met": _verdicts(~offered | met | unmet | declined, offered & ~declined, met),
     }
 
 

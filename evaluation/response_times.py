@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, not_, or_, select, union_all
+from sqlalchemy import case, func, not_, select, union_all
 
 from evaluation.cases import AUDIT_ACTOR
+from evaluation.columns import Column
 from evaluation.ledger import Ledger
 from evaluation.metrics import Estimate, wilson
 from evaluation.periods import Period, seconds_between
@@ -50,41 +52,45 @@ def response_times(ledger: Ledger, period: Period, as_of: datetime) -> list[Resp
     both = union_all(told, labelled.group_by(Label.prediction_id)).subquery()
     first = select(both.c.id, func.min(both.c.at).label("at")).group_by(both.c.id).subquery()
     received = func.coalesce(Prediction.received_at, Prediction.answered_at)
-    seconds = seconds_between(ledger.engine, received, first.c.at)
-    allowed = seconds_between(ledger.engine, first.c.at, Prediction.due_at)
-    query = (
-        select(Prediction.tier, Prediction.urgency, seconds, allowed)
-        .outerjoin(first, first.c.id == Prediction.id)
-        .where(
-            Prediction.due_at.is_not(None),
-            or_(first.c.at.is_not(None), Prediction.due_at < as_of),
-            *period.within(Prediction.answered_at),
+    held = (Prediction.due_at.is_not(None), *period.within(Prediction.answered_at))
+    late = Prediction.due_at < as_of
+    answered = (
+        select(
+            Prediction.tier,
+            Prediction.urgency,
+            seconds_between(ledger.engine, received, first.c.at),
+            first.c.at <= Prediction.due_at,
+            late,
         )
+        .join(first, first.c.id == Prediction.id)
+        .where(*held)
     )
-    waiting = (
-        select(Prediction.tier, Prediction.urgency, func.count())
-        .outerjoin(first, first.c.id == Prediction.id)
-        .where(Prediction.due_at >= as_of, first.c.at.is_(None), *period.within(Prediction.answered_at))
+    everyone = (
+        select(Prediction.tier, Prediction.urgency, func.count(), func.sum(case((late, 1), else_=0)))
+        .where(*held)
         .group_by(Prediction.tier, Prediction.urgency)
     )
     with ledger.engine.connect() as connection:
-        rows = connection.execute(query).all()
-        pending = {(row[0] or "", row[1] or ""): row[2] for row in connection.execute(waiting)}
-    return _summaries(rows, pending)
+        rows = connection.execute(answered).all()
+        totals = connection.execute(everyone).all()
+    return _summaries(rows, totals)
 
 
-def _summaries(rows: Any, pending: dict[tuple[str, str], int]) -> list[ResponseTimes]:
-    groups: dict[tuple[str, str], list[tuple[float, float]]] = {kind: [] for kind in pending}
-    for tier, urgency, seconds, left in rows:
-        pair = (np.nan if seconds is None else seconds, -1.0 if left is None else left)
-        groups.setdefault((tier or "", urgency or ""), []).append(pair)
+def _summaries(rows: Sequence[Any], totals: Sequence[Any]) -> list[ResponseTimes]:
+    kinds = Column.of(f"{row[0] or ''}\n{row[1] or ''}" for row in rows)
+    taken = np.asarray([row[2] for row in rows], float)
+    kept = np.asarray([bool(row[3]) for row in rows], bool)
+    late = np.asarray([bool(row[4]) for row in rows], bool)
     summaries = []
-    for (tier, urgency), pairs in sorted(groups.items()):
-        times = np.asarray(pairs, float).reshape(-1, 2)
-        taken = times[~np.isnan(times[:, 0]), 0]
-        kept = int((~np.isnan(times[:, 0]) & (times[:, 1] >= 0)).sum())
-        middle, slow = np.percentile(taken, [50, 90]).tolist() if len(taken) else (None, None)
-        waiting = pending.get((tier, urgency), 0)
-        summary = (len(times), len(taken), waiting, wilson(kept, len(times)), middle, slow)
-        summaries.append(ResponseTimes(tier, urgency, *summary))
+    for tier, urgency, n_cases, n_late in sorted(totals, key=lambda row: (row[0] or "", row[1] or "")):
+        mine = kinds.equals(f"{tier or ''}\n{urgency or ''}")
+        answered = int(mine.sum())
+        silent = int(n_late) - int((mine & late).sum())
+        due = answered + silent
+        middle, slow = np.percentile(taken[mine], [50, 90]).tolist() if answered else (None, None)
+        in_time = wilson(int((mine & kept).sum()), due)
+        pending = int(n_cases) - due
+        summaries.append(
+            ResponseTimes(tier or "", urgency or "", due, answered, pending, in_time, middle, slow)
+        )
     return summaries

@@ -1,4 +1,4 @@
-"""Audits, counts by day and sessions of the pages; indexes for the review queue and for audited cases."""
+"""Audits, counts by week and sessions of the pages; indexes for the review queue and for audited cases."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,20 +28,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_audits_starts_at", "audits", ["starts_at"])
     op.create_table(
-        "daily_counts",
-        sa.Column("day", sa.Date, primary_key=True),
-        *(
-            sa.Column(name, sa.String(100) if name == "district" else LABEL, primary_key=True)
-            for name in ("source", "district", "domain", "tier", "urgency", "model")
-        ),
+        "weekly_counts",
+        sa.Column("week", sa.Date, primary_key=True),
+        sa.Column("source", LABEL, primary_key=True),
+        sa.Column("district", sa.String(100), primary_key=True),
+        sa.Column("domain", LABEL, primary_key=True),
+        sa.Column("tier", LABEL, primary_key=True),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("predictions", "reviews", "matched")),
-        sa.Column("confidence", sa.Float, nullable=False),
     )
     op.create_table(
-        "count_state",
-        sa.Column("id", sa.Integer, primary_key=True),
+        "counted_weeks",
+        sa.Column("week", sa.Date, primary_key=True),
         sa.Column("offset_minutes", sa.Integer, nullable=False),
-        sa.Column("counted_to", MOMENT, nullable=False),
         sa.Column("predictions", sa.Integer, nullable=False),
     )
     op.create_table(
@@ -62,5 +60,5 @@ def downgrade() -> None:
     """Drop them; settled labels stay, for they stand among the labels."""
     op.drop_index("ix_predictions_review", "predictions")
     op.drop_index("ix_audit_cases_prediction_id", "audit_cases")
-    for name in ("page_sessions", "count_state", "daily_counts", "audits"):
+    for name in ("page_sessions", "counted_weeks", "weekly_counts", "audits"):
         op.drop_table(name)
