@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from evaluation.counts import read_counts
+from evaluation.counts import fresh_counts
 from serving.access import Analyst
 from serving.conditional import conditional
 from serving.paging import Cursor, from_cursor, to_cursor
@@ -36,7 +36,7 @@ async def need_map(
     """领域 × 层级 × 区域 × 来源 × 周的计数，分页；带 If-None-Match 时未变则 304。"""
     period = to_period(since, until)
     place = from_cursor(cursor, str, str, str, str, str)
-    counts = await asyncio.to_thread(read_counts, service.books, period)
+    counts = await asyncio.to_thread(fresh_counts, service.books, period)
     cells = sorted(counts.by(*_ORDER).items())
     if place is not None:
         cells = [cell for cell in cells if cell[0] > place]

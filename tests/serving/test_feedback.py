@@ -71,7 +71,8 @@ def test_an_outcome_of_no_match_is_a_problem(client: TestClient) -> None:
 def test_the_need_map_counts_and_pages(client: TestClient) -> None:
     texts = ["停水两天了", "老板拖欠工资三个月", "孩子上学报名要什么材料", "停水两天了没人管"]
     messages = [{"text": text, "district": "南桥区"} for text in texts]
-    client.post("/v1/classify/batch", json={"messages": messages})
+    answered = client.post("/v1/classify/batch", json={"messages": messages})
+    assert answered.status_code == 200, answered.text
     counts, cursor = [], None
     while True:
         page = client.get(
