@@ -44,7 +44,7 @@ def add(table: Table, name: str, ranked: list[list[str]], truth: list[str]) -> N
     for k in (1, 3):
         hits = sum(true in one[:k] for one, true in zip(ranked, truth, strict=True))
         share = wilson(hits, len(truth))
-        told.append(f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
+        told.append(str(share))
     table.add_row(name, str(len(truth)), *told)
 
 

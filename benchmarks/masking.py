@@ -44,7 +44,7 @@ def recall(batch: str | None) -> None:
         n, k = sum(planted[kind] for kind in kinds), sum(hit[kind] for kind in kinds)
         if n:
             share = wilson(k, n)
-            print(f"  {name}: {k}/{n} = {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
+            print(f"  {name}: {k}/{n} = {share}")
 
 
 def masked_share(civic: Path, sample: Path | None) -> None:

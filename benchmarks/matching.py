@@ -35,10 +35,6 @@ from nlp.tables import read_rows
 from training.ranker import MatchedRequest, as_requests, learn_ranker
 
 
-def told(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
-
-
 def share(flags: list[bool]) -> Estimate:
     return wilson(sum(flags), len(flags))
 
@@ -118,7 +114,7 @@ def main() -> None:
         truly = [not row["best"] for row in rows]
         both = sum(a and b for a, b in zip(nothing, truly, strict=True))
         f1 = 2 * both / max(sum(nothing) + sum(truly), 1)
-        table.add_row(name, told(best), told(fine), told(share(broken)), told(share(late)), f"{f1:.3f}")
+        table.add_row(name, str(best), str(fine), str(share(broken)), str(share(late)), f"{f1:.3f}")
     Console(width=150).print(table)
 
 

@@ -12,19 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.ledger import Ledger
+from evaluation.ledger import DEFAULT_LEDGER, Ledger
+from evaluation.options import First, Last, LedgerUrl, Offset, TaxonomyFile, period_of
 from evaluation.periods import OFFSET_MINUTES, Period
 from nlp.taxonomy import Taxonomy
 
 console = Console()
 errors = Console(stderr=True)
 
-LedgerUrl = Annotated[str, typer.Option("--ledger", envvar="ZHIXU_LEDGER", help="记录库 · ledger URL")]
-TaxonomyFile = Annotated[Path | None, typer.Option("--taxonomy", help="分类体系 · taxonomy file")]
-First = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="起始日 · first day")]
-Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="截止日 · last day")]
-Offset = Annotated[int, typer.Option(help="当地时间与 UTC 相差分钟数 · minutes east of UTC")]
-DEFAULT_LEDGER = "sqlite:///var/zhixu.sqlite"
 _QUESTIONS = {
     "domain": "领域",
     "secondary": "次要领域",
@@ -32,11 +27,6 @@ _QUESTIONS = {
     "urgency": "紧急程度",
     "fate": "匹配结果",
 }
-
-
-def period_of(first: datetime | None, last: datetime | None, offset: int) -> Period:
-    """The period two options name."""
-    return Period.of_days(first.date() if first else None, last.date() if last else None, offset)
 
 
 def build() -> typer.Typer:
@@ -267,8 +257,7 @@ def _told(judgement: Any, taxonomy: Taxonomy) -> str:
 def _show_agreement(agreements: Sequence[Any]) -> None:
     table = Table("问题 Question", "条数 n", "一致率 Share", "κ [95%]", title="两人一致性 Agreement")
     for one in agreements:
-        kappa = f"{one.kappa.value:.3f} [{one.kappa.low:.3f}, {one.kappa.high:.3f}]"
-        table.add_row(_QUESTIONS[one.question], str(one.n), f"{one.share:.3f}", kappa)
+        table.add_row(_QUESTIONS[one.question], str(one.n), f"{one.share:.3f}", str(one.kappa))
     console.print(table)
 
 

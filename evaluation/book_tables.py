@@ -1,10 +1,10 @@
-"""What the books keep beside the ledger's own tables: audits, counts by week, sessions of the pages."""
+"""What the books keep beside the ledger's own tables: audits and counts by week."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, Float, Integer, String, Text
+from sqlalchemy import Date, Float, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from evaluation.tables import LABEL, MOMENT, Base
@@ -52,15 +52,3 @@ class CountedWeek(Base):
     week: Mapped[date] = mapped_column(Date, primary_key=True)
     offset_minutes: Mapped[int] = mapped_column(Integer)
     predictions: Mapped[int] = mapped_column(Integer)
-
-
-class PageSession(Base):
-    """One signed-in person of the pages, known by the hash of a random token."""
-
-    __tablename__ = "page_sessions"
-
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    key_id: Mapped[str] = mapped_column(String(100), index=True)
-    name: Mapped[str] = mapped_column(String(100))
-    roles: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(MOMENT, index=True)

@@ -18,8 +18,7 @@ from evaluation.performance import measure
 from models.identifier import Identifier
 from nlp.paths import dataset_path
 from nlp.reading import MessageReader
-from nlp.records import LabelledMessage
-from nlp.tables import RowError, read_rows
+from nlp.tables import RowError, read_rows, told_apart
 
 console = Console()
 errors = Console(stderr=True)
@@ -42,19 +41,16 @@ def evaluate(
 ) -> None:
     """评估模型 · Accuracy, macro-F1 and per-class figures with 95% bootstrap intervals, and calibration."""
     identifier = Identifier.load(model)
-    records: list[LabelledMessage] = []
     rows = (
         (line, row)
         for line, row in read_rows(data)
         if split is None or isinstance(row, RowError) or row.get("split") == split
     )
-    for _, record in MessageReader(identifier.taxonomy).read_labelled(rows):
-        if isinstance(record, RowError):
-            errors.print(f"{data}: {record}", markup=False, highlight=False)
-            if strict:
-                raise typer.Exit(1)
-        else:
-            records.append(record)
+    records, bad = told_apart(MessageReader(identifier.taxonomy).read_labelled(rows))
+    for problem in bad:
+        errors.print(f"{data}: {problem}", markup=False, highlight=False)
+        if strict:
+            raise typer.Exit(1)
     if not records:
         errors.print(f"{data}: no usable row; see the lines above", markup=False)
         raise typer.Exit(1)
@@ -69,8 +65,7 @@ def evaluate(
 
 
 def _interval(estimate: dict[str, float] | Estimate) -> str:
-    one = estimate if isinstance(estimate, Estimate) else Estimate(**estimate)
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+    return str(estimate if isinstance(estimate, Estimate) else Estimate(**estimate))
 
 
 def _show(figures: dict[str, Any]) -> None:

@@ -21,6 +21,8 @@ from evaluation.tables import PredictedNeed, Prediction, ProposedMatch
 from matching.records import Matching
 from models.records import Identification
 
+DEFAULT_LEDGER = "sqlite:///var/zhixu.sqlite"
+
 _PATIENCE_SECONDS = 10
 _UPGRADE_LOCK = 0x5A685875  # one number for every Zhixu process on a PostgreSQL server
 _UPGRADING = threading.Lock()  # Alembic keeps one migration context for the whole process

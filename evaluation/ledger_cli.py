@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.keys import SCOPES, create_key, list_keys, revoke_key, rotate_key
-from evaluation.ledger import Ledger
+from evaluation.ledger import DEFAULT_LEDGER, Ledger
+from evaluation.options import LedgerUrl
 from evaluation.privacy import Pseudonyms, delete_resident, export_resident, retain
 
 console = Console()
 _SPAN = re.compile(r"(\d+)([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 
-LedgerUrl = Annotated[str, typer.Option("--ledger", envvar="ZHIXU_LEDGER", help="记录库 · ledger URL")]
 Secret = Annotated[
     Path, typer.Option(envvar="ZHIXU_SECRET", help="散列密钥文件 · file with the hashing secret")
 ]
@@ -30,7 +30,6 @@ Resident = Annotated[
     str,
     typer.Argument(help="居民代号，`-` 从标准输入读 · the platform's reference; `-` reads standard input"),
 ]
-_LEDGER = "sqlite:///var/zhixu.sqlite"
 _SECRET = Path("var/secret.key")
 
 keys = typer.Typer(help="密钥 · keys to the service", no_args_is_help=True)
@@ -52,7 +51,7 @@ def create(
     owner: Annotated[str, typer.Argument(help="持有者 · whose key, such as the platform's name")],
     scope: Annotated[list[str], typer.Option(help=f"权限，可多次 · {', '.join(SCOPES)}")],
     expires: Annotated[str | None, typer.Option(help="有效期，如 365d · for how long")] = None,
-    url: LedgerUrl = _LEDGER,
+    url: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """新建密钥，只显示一次 · A new key, shown once."""
     ends = datetime.now(UTC) + to_span(expires) if expires else None
@@ -60,7 +59,7 @@ def create(
 
 
 @keys.command("list")
-def show(url: LedgerUrl = _LEDGER) -> None:
+def show(url: LedgerUrl = DEFAULT_LEDGER) -> None:
     """列出密钥 · All keys; never their secrets."""
     table = Table("编号 Id", "持有者 Owner", "权限 Scopes", "建于 Created", "到期 Expires", "状态 State")
     now = datetime.now(UTC)
@@ -74,7 +73,7 @@ def show(url: LedgerUrl = _LEDGER) -> None:
 
 
 @keys.command("revoke")
-def revoke(key_id: KeyId, url: LedgerUrl = _LEDGER) -> None:
+def revoke(key_id: KeyId, url: LedgerUrl = DEFAULT_LEDGER) -> None:
     """吊销密钥，即刻生效 · Revoke a key; running services follow within seconds."""
     revoke_key(Ledger(url), key_id)
     typer.echo(f"已吊销 · revoked {key_id}")
@@ -84,7 +83,7 @@ def revoke(key_id: KeyId, url: LedgerUrl = _LEDGER) -> None:
 def rotate(
     key_id: KeyId,
     overlap: Annotated[str, typer.Option(help="旧密钥还可用多久 · how long the old one still works")] = "24h",
-    url: LedgerUrl = _LEDGER,
+    url: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """轮换密钥 · A new key with the same rights; the old one works on for a while."""
     typer.echo(rotate_key(Ledger(url), key_id, to_span(overlap)))
@@ -93,7 +92,7 @@ def rotate(
 @ledger.command("migrate")
 def migrate(
     revision: Annotated[str, typer.Option(help="版本，head 为最新 · revision; head is the newest")] = "head",
-    url: LedgerUrl = _LEDGER,
+    url: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """迁移表结构，可升可降 · Bring the tables to a revision, up or down."""
     Ledger(url).migrate(revision)
@@ -104,7 +103,7 @@ def migrate(
 def retain_only(
     older_than: Annotated[str, typer.Option(help="早于多久的删除，如 365d · delete what is older")],
     source: Annotated[str | None, typer.Option(help="只限此来源 · of one source only")] = None,
-    url: LedgerUrl = _LEDGER,
+    url: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """按期限与来源删除 · Delete what is older than a span, of one source or all."""
     count = retain(Ledger(url), to_span(older_than), _actor(), source)
@@ -115,7 +114,7 @@ def retain_only(
 def export(
     resident: Resident,
     out: Annotated[Path, typer.Option("-o", "--out", help="输出 JSON · output")],
-    url: LedgerUrl = _LEDGER,
+    url: LedgerUrl = DEFAULT_LEDGER,
     secret: Secret = _SECRET,
 ) -> None:
     """导出一位居民的全部记录 · Everything kept about one resident."""
@@ -129,7 +128,7 @@ def export(
 def delete(
     resident: Resident,
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 · do not ask")] = False,
-    url: LedgerUrl = _LEDGER,
+    url: LedgerUrl = DEFAULT_LEDGER,
     secret: Secret = _SECRET,
 ) -> None:
     """删除一位居民的全部记录 · Delete everything kept about one resident."""

@@ -24,6 +24,9 @@ class Estimate:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
 
 def wilson(hits: int, n: int) -> Estimate:
     """A share with its 95% score interval (Wilson 1927); (0, 0, 1) where nothing was counted."""

@@ -225,7 +225,7 @@ def _agreement(own: OwnText) -> Iterator[Finding]:
     for field, least in quotas["kappa"].items():
         first, second = ([str(row[who][field]) for row in rows] for who in ("first", "second"))
         kappa = cohen_kappa(first, second)
-        told = f"{kappa.value:.3f} [{kappa.low:.3f}, {kappa.high:.3f}] / {least}"
+        told = f"{kappa} / {least}"
         yield Finding(f"messages labelled twice: κ of {field}", kappa.value >= least, told)
 
 

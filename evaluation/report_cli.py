@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.audit_cli import DEFAULT_LEDGER, First, Last, LedgerUrl, Offset, TaxonomyFile, period_of
-from evaluation.ledger import Ledger
+from evaluation.ledger import DEFAULT_LEDGER, Ledger
+from evaluation.options import First, Last, LedgerUrl, Offset, TaxonomyFile, period_of
 from evaluation.periods import OFFSET_MINUTES, Period
 from nlp.taxonomy import Taxonomy
 

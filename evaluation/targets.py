@@ -45,10 +45,7 @@ class Alert:
         audited = self.figure.audited if self.figure else None
         if audited is None:
             return f"{self.target.measure}: no audited cases; draw an audit"
-        return (
-            f"{self.target.measure}: {audited.value:.3f} [{audited.low:.3f}, {audited.high:.3f}] against "
-            f"{self.target.line:.2f}: {self.standing}"
-        )
+        return f"{self.target.measure}: {audited} against {self.target.line:.2f}: {self.standing}"
 
 
 def check_targets(books: Books, targets: Sequence[Target] = TARGETS) -> list[Alert]:

@@ -25,7 +25,7 @@ from matching.records import (
     Schedule,
 )
 from nlp.paths import dataset_path
-from nlp.tables import NumberedRow, RowError, read_rows, write_rows
+from nlp.tables import NumberedRow, RowError, read_rows, told_apart, write_rows
 from nlp.taxonomy import Taxonomy
 
 
@@ -143,13 +143,8 @@ class Catalogue:
     @classmethod
     def load(cls, taxonomy: Taxonomy, path: Path | None = None) -> tuple[Catalogue, list[RowError]]:
         """Read a catalogue file, the shipped one by default; bad rows are named and skipped."""
-        resources: list[Resource] = []
-        problems: list[RowError] = []
-        for _, resource in read_resources(read_rows(path or dataset_path("resources.jsonl")), taxonomy):
-            if isinstance(resource, RowError):
-                problems.append(resource)
-            else:
-                resources.append(resource)
+        rows = read_rows(path or dataset_path("resources.jsonl"))
+        resources, problems = told_apart(read_resources(rows, taxonomy))
         return cls(tuple(resources)), problems
 
 
@@ -220,9 +215,8 @@ def load_resources(path: Path, taxonomy: Taxonomy) -> tuple[Catalogue, list[RowE
     if not path.is_dir() and path.suffix.lower() != ".json":
         return Catalogue.load(taxonomy, path)
     services = read_package(path) if path.is_dir() else read_json(path)
-    found = [one for _, one in read_resources(_numbered(services), taxonomy)]
-    resources = tuple(one for one in found if not isinstance(one, RowError))
-    return Catalogue(resources), [one for one in found if isinstance(one, RowError)]
+    resources, problems = told_apart(read_resources(_numbered(services), taxonomy))
+    return Catalogue(tuple(resources)), problems
 
 
 def _numbered(services: Iterable[Any]) -> Iterator[NumberedRow]:

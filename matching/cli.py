@@ -17,7 +17,7 @@ from matching.matcher import Matcher
 from models.identifier import Identifier
 from nlp.reading import MessageReader
 from nlp.records import Message
-from nlp.tables import RowError, check_suffix, read_rows, write_rows
+from nlp.tables import RowError, check_suffix, read_rows, told_apart, write_rows
 
 errors = Console(stderr=True)
 
@@ -140,9 +140,9 @@ def _catalogue(path: Path, identifier: Identifier, strict: bool) -> Catalogue:
 
 
 def _messages(path: Path, identifier: Identifier, strict: bool) -> list[Message]:
-    read = [row for _, row in MessageReader(identifier.taxonomy).read(read_rows(path))]
-    _name(path, [row for row in read if isinstance(row, RowError)], strict)
-    return [row for row in read if isinstance(row, Message)]
+    messages, bad = told_apart(MessageReader(identifier.taxonomy).read(read_rows(path)))
+    _name(path, bad, strict)
+    return messages
 
 
 def _name(path: Path, problems: Sequence[RowError], strict: bool) -> None:

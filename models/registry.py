@@ -51,12 +51,17 @@ class RegisteredModel:
         )
 
 
+def tracking_uri(uri: str | None = None) -> str:
+    """Where the registry is: `uri`, else `ZHIXU_MLFLOW`, else a local SQLite file."""
+    return uri or os.environ.get(URI_VARIABLE) or DEFAULT_URI
+
+
 def client(uri: str | None = None) -> Any:
-    """An MLflow client of the tracking server and registry at `uri`, by default `ZHIXU_MLFLOW` or a local SQLite file."""
+    """An MLflow client of the tracking server and registry at `uri` (see `tracking_uri`)."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     mlflow = require("mlflow", EXTRA)
-    uri = uri or os.environ.get(URI_VARIABLE) or DEFAULT_URI
+    uri = tracking_uri(uri)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     return mlflow.MlflowClient(uri, uri)

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 Row = dict[str, Any]
 SUFFIXES = (".jsonl", ".csv", ".xlsx", ".parquet")
@@ -34,6 +34,19 @@ class RowError:
 
 
 NumberedRow = tuple[int, Row | RowError]
+Read = TypeVar("Read")
+
+
+def told_apart(read: Iterable[tuple[int, Read | RowError]]) -> tuple[list[Read], list[RowError]]:
+    """What could be read and the errors of the rows that could not, each in order."""
+    good: list[Read] = []
+    bad: list[RowError] = []
+    for _, one in read:
+        if isinstance(one, RowError):
+            bad.append(one)
+        else:
+            good.append(one)
+    return good, bad
 
 
 def check_suffix(path: Path) -> str:
@@ -206,6 +219,16 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[
     finally:
         staging.unlink(missing_ok=True)
     return count
+
+
+def write_problems(out: Path, bad: Sequence[RowError]) -> Path:
+    """Write the rows left out beside an output, or take away what an earlier run left there; returns the place."""
+    path = out.with_name(f"{out.name}.errors.jsonl")
+    if bad:
+        write_rows(path, ({"line": row.line, "problem": row.problem} for row in bad), ("line", "problem"))
+    else:
+        path.unlink(missing_ok=True)
+    return path
 
 
 def to_json(row: Mapping[str, Any]) -> str:

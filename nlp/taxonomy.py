@@ -294,6 +294,16 @@ class Taxonomy:
         entry = self._entries.get(label)
         return getattr(entry, language) or label if entry else label
 
+    @cached_property
+    def field_ids(self) -> dict[str, tuple[str, ...]]:
+        """The labels each field of a labelled message may hold."""
+        return {
+            "domain": self.domain_ids,
+            "secondary": self.need_ids,
+            "tier": self.tier_ids,
+            "urgency": self.urgency_ids,
+        }
+
     def find(self, field: str, told: str) -> str | None:
         """The id of a label of `field` (domain, secondary, tier, urgency) told by its id or readable name, or None."""
         return self._told[field].get(told.strip().casefold())
@@ -306,19 +316,13 @@ class Taxonomy:
 
     @cached_property
     def _told(self) -> dict[str, dict[str, str]]:
-        groups = {
-            "domain": self.domain_ids,
-            "secondary": self.need_ids,
-            "tier": self.tier_ids,
-            "urgency": self.urgency_ids,
-        }
         return {
             field: {
                 written.casefold(): label
                 for label in reversed(labels)
                 for written in (self.name(label, "en"), self.name(label), label)
             }
-            for field, labels in groups.items()
+            for field, labels in self.field_ids.items()
         }
 
     @cached_property

@@ -10,7 +10,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from models.identifier import Identifier
 from nlp.extras import require
 from nlp.reading import MessageReader
 from nlp.records import Message
-from nlp.tables import RowError, check_suffix, read_rows, to_json, write_rows
+from nlp.tables import RowError, check_suffix, read_rows, to_json, write_problems, write_rows
 from serving.answers import CLASSIFY_COLUMNS, identification_row
 
 PARTITION = 5_000
@@ -55,11 +54,7 @@ def classify_backlog(
             num_cpus=1,
         ).materialize()
     count = write_rows(out, _joined(partitions), CLASSIFY_COLUMNS)
-    problems = out.with_name(f"{out.name}.errors.jsonl")
-    if bad:
-        write_rows(problems, (asdict(row) for row in bad), ("line", "problem"))
-    else:
-        problems.unlink(missing_ok=True)
+    write_problems(out, bad)
     shutil.rmtree(folder)
     return count, len(bad)
 

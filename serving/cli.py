@@ -24,7 +24,7 @@ from models.identifier import Identifier
 from models.records import Identification
 from nlp.reading import MessageReader
 from nlp.records import Message
-from nlp.tables import RowError, check_suffix, count_rows, read_rows, to_json, write_rows
+from nlp.tables import RowError, check_suffix, count_rows, read_rows, to_json, write_problems, write_rows
 from serving.answers import (
     CLASSIFY_COLUMNS,
     MATCH_COLUMNS,
@@ -251,22 +251,14 @@ class _Run:
 
         count = write_rows(self._out, answers(), columns)
         self._journal.unlink()
-        problems = self._out.with_name(f"{self._out.name}.errors.jsonl")
+        problems = write_problems(self._out, bad)
         if bad:
-            write_rows(
-                problems, ({"line": row.line, "problem": row.problem} for row in bad), ("line", "problem")
-            )
             errors.print(f"{len(bad)} 行未处理，见 · rows left out, listed in {problems}", markup=False)
-        else:
-            problems.unlink(missing_ok=True)
         typer.echo(f"{count} -> {self._out}")
 
 
 def _fingerprint(path: Path) -> str:
     if not path.is_file():
         return ""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

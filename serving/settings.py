@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from evaluation.ledger import DEFAULT_LEDGER
+
 
 class Settings(BaseSettings):
     """Where things are and how much is allowed; sizes in bytes, characters or messages, times in seconds or days.
@@ -20,7 +22,7 @@ class Settings(BaseSettings):
     model: str = "default"
     models: Path | None = None
     resources: Path | None = None
-    ledger: str = "sqlite:///var/zhixu.sqlite"
+    ledger: str = DEFAULT_LEDGER
     secret: Path = Path("var/secret.key")
     jobs: Path = Path("var/jobs")
     max_text: int = Field(default=20_000, ge=1)

@@ -11,12 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 
-from evaluation.activations import record_activation
+from evaluation.activations import answering, record_activation
 from evaluation.ledger import Ledger
 from evaluation.stored_catalogue import store_change, stored_resources
 from evaluation.tables import Activation
@@ -155,13 +156,8 @@ class Swap:
         if self._ledger is None:
             return
         version = self._engine.identifier.version
-        latest = (
-            select(Activation.version).where(Activation.subject == SERVICE).order_by(Activation.id.desc())
-        )
-        with self._ledger.engine.connect() as connection:
-            if connection.execute(latest.limit(1)).scalar() == version:
-                return
-        record_activation(self._ledger, SERVICE, version, "zhixu", "service started")
+        if answering(self._ledger, SERVICE, datetime.now(UTC)) != version:
+            record_activation(self._ledger, SERVICE, version, "zhixu", "service started")
 
     def _tell(self) -> None:
         self._metrics.answers_with(self._engine.identifier.version, self._engine.matcher.version)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import Console
+
 from evaluation.labels import newest_labels
 from evaluation.ledger import Ledger
 from nlp.paths import dataset_path
 from nlp.reading import MessageReader
 from nlp.records import LabelledMessage
-from nlp.tables import NumberedRow, RowError, TableError, read_rows, to_json
+from nlp.tables import NumberedRow, RowError, TableError, read_rows, to_json, told_apart
 from nlp.taxonomy import Taxonomy
 from training.label_studio import read_annotations
 
@@ -61,6 +63,14 @@ def read_batch(
     if leave_out:
         digest.update(leave_out.encode())
     return Batch(reference, kept, digest.hexdigest())
+
+
+def test_records(batch: Batch, taxonomy: Taxonomy, errors: Console) -> list[LabelledMessage]:
+    """The usable records of a batch to measure on; rows that cannot be used are named on `errors`."""
+    records, bad = told_apart(batch.read(taxonomy))
+    for problem in bad:
+        errors.print(f"{batch.name}: {problem}", markup=False, highlight=False)
+    return records
 
 
 def _locate(reference: str) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evaluation.metrics import Estimate
 from training.pages import fill
 
 NAMES = {"domain": "领域 domain", "tier": "层级 tier", "urgency": "紧急程度 urgency"}
@@ -15,8 +16,4 @@ NAMES = {"domain": "领域 domain", "tier": "层级 tier", "urgency": "紧急程
 
 def model_card(facts: Mapping[str, Any]) -> str:
     """The card of a model with these facts, in Markdown, Chinese first."""
-    return fill("card.md.j2", facts=facts, names=NAMES, interval=_interval)
-
-
-def _interval(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+    return fill("card.md.j2", facts=facts, names=NAMES, interval=lambda told: Estimate(**told))

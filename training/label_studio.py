@@ -29,13 +29,7 @@ def labelling_config(taxonomy: Taxonomy) -> str:
     """The XML of a labelling interface with the taxonomy's labels."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Text", name="text", value="$text")
-    fields = {
-        "domain": taxonomy.domain_ids,
-        "secondary": taxonomy.need_ids,
-        "tier": taxonomy.tier_ids,
-        "urgency": taxonomy.urgency_ids,
-    }
-    for field, labels in fields.items():
+    for field, labels in taxonomy.field_ids.items():
         if not labels:
             continue
         ElementTree.SubElement(view, "Header", value=_TITLES[field])

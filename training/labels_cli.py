@@ -14,7 +14,8 @@ from rich.table import Table
 
 from evaluation.agreement import Agreement, agreements
 from evaluation.labels import GivenLabel, labels_given, newest_labels, record_labels
-from evaluation.ledger import Ledger
+from evaluation.ledger import DEFAULT_LEDGER, Ledger
+from evaluation.options import LedgerUrl, TaxonomyFile
 from models.artifact import read_artifact
 from models.identifier import Identifier, Knowledge, load_encoder
 from models.reference import resolve
@@ -24,7 +25,7 @@ from nlp.reading import MessageReader
 from nlp.records import LabelledMessage
 from nlp.tables import NumberedRow, RowError, read_rows, write_rows
 from nlp.taxonomy import Taxonomy
-from training.batches import read_batch
+from training.batches import read_batch, test_records
 from training.label_studio import labelling_config, read_annotations, write_tasks
 from training.retraining import judge_for
 from training.suggestion import suggest
@@ -40,11 +41,7 @@ SUGGESTED_COLUMNS = (
     "novelty", "score",
 )  # fmt: skip
 
-LedgerUrl = Annotated[str, typer.Option("--ledger", envvar="ZHIXU_LEDGER", help="记录库 · ledger URL")]
-TaxonomyFile = Annotated[Path | None, typer.Option("--taxonomy", help="分类体系 · taxonomy YAML")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="输出 · output file")]
-
-_LEDGER = "sqlite:///var/zhixu.sqlite"
 
 
 def check_batch(
@@ -59,15 +56,18 @@ def check_batch(
     clean: Annotated[
         Path | None, typer.Option(help="写出去掉出错行的批次 · write the batch without the rows in error")
     ] = None,
-    ledger: LedgerUrl = _LEDGER,
+    ledger: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """核验批次 · Validate a labelled batch before anything trains on it; exit 1 on errors."""
     known = taxonomy.read_bytes() if taxonomy else dataset_path("taxonomy.yaml").read_bytes()
     encoder = load_encoder(read_artifact(resolve(None)))
     knowledge = Knowledge.assemble(known, dataset_path("lexicon.tsv").read_bytes(), encoder)
     read = read_batch(batch, lambda: Ledger(ledger))
-    tested = _records(test, knowledge.taxonomy) if test else []
-    before = [record for one in earlier or () for record in _records(one, knowledge.taxonomy)]
+    tested, *earlier_ones = (
+        test_records(read_batch(one), knowledge.taxonomy, errors) if one else []
+        for one in (test, *(earlier or ()))
+    )
+    before = [record for records in earlier_ones for record in records]
     report = Validation(
         read, knowledge, tested, before, Limits(), judge_for(knowledge.taxonomy, model)
     ).report()
@@ -84,17 +84,12 @@ def check_batch(
         raise typer.Exit(1)
 
 
-def _records(reference: str, taxonomy: Taxonomy) -> list[LabelledMessage]:
-    read = read_batch(reference).read(taxonomy)
-    return [record for _, record in read if isinstance(record, LabelledMessage)]
-
-
 def suggest_labels(
     out: Out,
     n: Annotated[int, typer.Option("-n", min=1, max=100_000, help="条数 · how many")] = 200,
     window: Annotated[int, typer.Option(min=1, help="只看最近这些 · among the newest this many")] = 20_000,
     model: Annotated[str, typer.Option(help="模型 · model reference")] = "default",
-    ledger: LedgerUrl = _LEDGER,
+    ledger: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """建议标注 · The answered messages most worth labelling; a .json output is a Label Studio task file."""
     identifier = Identifier.load(model)
@@ -114,7 +109,7 @@ def suggest_labels(
 def export_labels(
     out: Out,
     since: Annotated[datetime | None, typer.Option(help="自此日起 · from this day on (UTC)")] = None,
-    ledger: LedgerUrl = _LEDGER,
+    ledger: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """导出标注 · The newest label of each labelled message as a batch to train on."""
     start = since.replace(tzinfo=UTC) if since else None
@@ -130,7 +125,7 @@ def import_labels(
         str | None, typer.Option(help="标注人，文件未写时用 · who labelled, where no column says")
     ] = None,
     taxonomy: TaxonomyFile = None,
-    ledger: LedgerUrl = _LEDGER,
+    ledger: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """导入标注 · Put labels into the ledger, report the annotators' agreement; what stands there already is passed over."""
     known = Taxonomy.load(taxonomy)
@@ -197,6 +192,7 @@ def _show_agreement(found: list[Agreement]) -> None:
         return
     table = Table("判断", "标注人 Annotators", "n", "一致率", "κ [95%]", title="一致性 agreement")
     for one in found:
-        kappa = f"{one.kappa.value:.3f} [{one.kappa.low:.3f}, {one.kappa.high:.3f}]"
-        table.add_row(one.decision, " / ".join(one.annotators), str(one.n), f"{one.agreed:.3f}", kappa)
+        table.add_row(
+            one.decision, " / ".join(one.annotators), str(one.n), f"{one.agreed:.3f}", str(one.kappa)
+        )
     console.print(table)

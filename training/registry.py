@@ -7,7 +7,6 @@ alias moves in one transaction; and a log that a killed process left behind is c
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from models.registry import (
     client,
     find,
     locate,
+    tracking_uri,
 )
 from nlp.extras import require
 
@@ -52,8 +52,8 @@ class Registry:
 
     def __init__(self, ledger: Ledger, uri: str | None = None, name: str = MODEL_NAME) -> None:
         self._ledger = ledger
-        self._client = client(uri)
-        self._uri = uri
+        self._uri = tracking_uri(uri)
+        self._client = client(self._uri)
         self.name = name
         self.subject = f"{name}@{CHAMPION}"
         self.catch_up()
@@ -135,10 +135,9 @@ class Registry:
         found = self._client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
             return str(found.experiment_id)
-        uri = self._uri or os.environ.get("ZHIXU_MLFLOW", "sqlite:///var/mlflow.sqlite")
         place = None
-        if uri.startswith("sqlite:///"):
-            folder = Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlflow-artifacts"
+        if self._uri.startswith("sqlite:///"):
+            folder = Path(self._uri.removeprefix("sqlite:///")).resolve().parent / "mlflow-artifacts"
             place = folder.as_uri()
         return str(self._client.create_experiment(EXPERIMENT, artifact_location=place))
 

@@ -14,21 +14,20 @@ from rich.table import Table
 
 from evaluation.activations import activations
 from evaluation.comparison import Comparison
-from evaluation.ledger import Ledger
+from evaluation.ledger import DEFAULT_LEDGER, Ledger
+from evaluation.options import LedgerUrl
 from evaluation.performance import measure
 from models.identifier import Identifier
 from models.registry import CHALLENGER, MODEL_NAME
 from nlp.records import LabelledMessage
-from nlp.tables import RowError
 from nlp.taxonomy import Taxonomy
-from training.batches import read_batch
+from training.batches import Batch, read_batch, test_records
 from training.promotion import Decision, decide, newest_feedback, seen_by
 from training.registry import Registry, Version
 
 console = Console()
 errors = Console(stderr=True)
 
-LedgerUrl = Annotated[str, typer.Option("--ledger", envvar="ZHIXU_LEDGER", help="记录库 · ledger URL")]
 Tracking = Annotated[
     str | None, typer.Option("--tracking", envvar="ZHIXU_MLFLOW", help="MLflow 地址 · MLflow URI")
 ]
@@ -37,26 +36,24 @@ Actor = Annotated[str | None, typer.Option("--by", help="经办人 · who does t
 TestSet = Annotated[str, typer.Option("--test", help="冻结的测试集 · frozen test set")]
 Margin = Annotated[float, typer.Option(min=0, max=1, help="容许的下降 · loss allowed anywhere")]
 
-_LEDGER = "sqlite:///var/zhixu.sqlite"
-
 
 def register(
     directory: Annotated[Path, typer.Argument(help="zhixu train 的输出 · what zhixu train wrote")],
     test: TestSet,
     name: Name = MODEL_NAME,
-    ledger: LedgerUrl = _LEDGER,
+    ledger: LedgerUrl = DEFAULT_LEDGER,
     tracking: Tracking = None,
 ) -> None:
     """登记为挑战者 · Register a trained model, with its figures on the test set, as challenger."""
     identifier = Identifier.load(directory)
-    figures = measure(identifier, _records(test, identifier.taxonomy))
+    figures = measure(identifier, _records(read_batch(test), identifier.taxonomy))
     registry = Registry(Ledger(ledger), tracking, name)
     report = directory.with_name(f"{directory.name}.report")
     version = registry.register(directory, _metrics(figures), report)
     typer.echo(f"{name}/{version.number}  {version.artifact}  ({', '.join(version.aliases)})")
 
 
-def show(name: Name = MODEL_NAME, ledger: LedgerUrl = _LEDGER, tracking: Tracking = None) -> None:
+def show(name: Name = MODEL_NAME, ledger: LedgerUrl = DEFAULT_LEDGER, tracking: Tracking = None) -> None:
     """列出各版本 · The registered versions."""
     table = Table("版本", "模型 Artifact", "别名 Aliases", "核验 Validation")
     for one in Registry(Ledger(ledger), tracking, name).versions():
@@ -70,7 +67,7 @@ def compare_models(
     margin: Margin = 0.02,
     json_file: Annotated[Path | None, typer.Option("--json", help="写出 JSON · write it here")] = None,
     name: Name = MODEL_NAME,
-    ledger: LedgerUrl = _LEDGER,
+    ledger: LedgerUrl = DEFAULT_LEDGER,
     tracking: Tracking = None,
 ) -> None:
     """比较挑战者与现任 · The challenger beside the champion, figure by figure; changes nothing."""
@@ -81,7 +78,7 @@ def compare_models(
     if champion is None:
         errors.print("尚无现任模型 · no champion yet; promote a first one")
         raise typer.Exit(1)
-    decision = _decide(registry, book, champion, version, test, margin)
+    decision = _decide(registry, book, champion, version, read_batch(test), margin)
     _show(decision)
     if json_file:
         json_file.write_text(json.dumps(decision.to_json(), ensure_ascii=False, indent=1) + "\n", "utf-8")
@@ -100,7 +97,7 @@ def promote(
     ] = False,
     by: Actor = None,
     name: Name = MODEL_NAME,
-    ledger: LedgerUrl = _LEDGER,
+    ledger: LedgerUrl = DEFAULT_LEDGER,
     tracking: Tracking = None,
 ) -> None:
     """晋升 · Make the challenger the champion, if it is nowhere worse and somewhere better."""
@@ -110,25 +107,25 @@ def promote(
     actor = by or getpass.getuser()
     if force and not reason.strip():
         raise typer.BadParameter("say why; it goes into the activation log", param_hint="--reason")
-    problem = None if force else _problem(registry, book, version, test, margin, new_test=new_test_set)
+    frozen = read_batch(test)
+    problem = None if force else _problem(registry, book, version, frozen, margin, new_test=new_test_set)
     if problem:
         errors.print(f"未晋升 · not promoted: {problem}", markup=False)
         raise typer.Exit(1)
     if registry.test_set() is None or new_test_set:
-        registry.freeze_test_set(read_batch(test).sha256)
+        registry.freeze_test_set(frozen.sha256)
     registry.promote(version, actor, reason or "比较通过 · won the comparison", forced=force)
     typer.echo(f"{name}@champion = {name}/{version.number}  {version.artifact}")
 
 
 def _problem(
-    registry: Registry, ledger: Ledger, version: Version, test: str, margin: float, *, new_test: bool
+    registry: Registry, ledger: Ledger, version: Version, test: Batch, margin: float, *, new_test: bool
 ) -> str | None:
     """Why a version may not be promoted, or None."""
     champion = registry.champion()
     if version.tags.get("validation") == "errors":
         return "训练批次核验有错误 · its batch had validation errors; mend the batch and train again"
-    frozen = registry.test_set()
-    if frozen not in (None, read_batch(test).sha256) and not new_test:
+    if registry.test_set() not in (None, test.sha256) and not new_test:
         return "测试集不是冻结的那一份 · this is not the frozen test set; give that one, or --new-test-set"
     if champion is None:
         return None
@@ -145,7 +142,7 @@ def roll_back(
     reason: Annotated[str, typer.Option(help="理由，记入日志 · goes into the log")] = "回退 · rolled back",
     by: Actor = None,
     name: Name = MODEL_NAME,
-    ledger: LedgerUrl = _LEDGER,
+    ledger: LedgerUrl = DEFAULT_LEDGER,
     tracking: Tracking = None,
 ) -> None:
     """回退到上一任 · Make the champion before this one the champion again."""
@@ -154,7 +151,7 @@ def roll_back(
     typer.echo(f"{name}@champion = {name}/{version.number}  {version.artifact}")
 
 
-def show_log(ledger: LedgerUrl = _LEDGER) -> None:
+def show_log(ledger: LedgerUrl = DEFAULT_LEDGER) -> None:
     """激活日志 · Which model answered from when on, by whom and why."""
     table = Table()
     for heading in ("时间 Time (UTC)", "对象", "版本", "此前", "经办", "强制", "理由 Reason"):
@@ -166,21 +163,16 @@ def show_log(ledger: LedgerUrl = _LEDGER) -> None:
     console.print(table)
 
 
-def _records(reference: str, taxonomy: Taxonomy) -> list[LabelledMessage]:
-    records = []
-    for _, one in read_batch(reference).read(taxonomy):
-        if isinstance(one, RowError):
-            errors.print(f"{reference}: {one}", markup=False, highlight=False)
-        else:
-            records.append(one)
+def _records(test: Batch, taxonomy: Taxonomy) -> list[LabelledMessage]:
+    records = test_records(test, taxonomy, errors)
     if not records:
-        errors.print(f"{reference}: no usable row; see the lines above", markup=False)
+        errors.print(f"{test.name}: no usable row; see the lines above", markup=False)
         raise typer.Exit(1)
     return records
 
 
 def _decide(
-    registry: Registry, ledger: Ledger, champion: Version, challenger: Version, test: str, margin: float
+    registry: Registry, ledger: Ledger, champion: Version, challenger: Version, test: Batch, margin: float
 ) -> Decision:
     first, second = registry.locate(champion), registry.locate(challenger)
     taxonomy = Taxonomy.load(second / "taxonomy.yaml")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evaluation.metrics import Estimate
 from nlp.extras import require
 from training.pages import fill
 
@@ -50,7 +51,7 @@ def report_page(
         rows=rows,
         charts=charts,
         validations=validations,
-        interval=lambda one: f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]",
+        interval=lambda told: Estimate(**told),
     )
 
 

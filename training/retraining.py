@@ -17,7 +17,7 @@ from evaluation.ledger import Ledger
 from models.artifact import Artifact
 from models.identifier import Identifier, Knowledge
 from nlp.records import LabelledMessage
-from nlp.tables import RowError
+from nlp.tables import RowError, told_apart
 from nlp.taxonomy import Taxonomy, infer_taxonomy
 from training.batches import Batch, read_batch
 from training.trainer import TrainingConfig, TrainingError, text_key
@@ -124,16 +124,17 @@ class Reading:
 
 def read_lots(lots: Sequence[Lot], taxonomy: Taxonomy) -> Reading:
     """Every usable record of the lots, in order."""
-    reading = Reading([], np.zeros(0, np.float32), [], [])
+    records: list[LabelledMessage] = []
     counts: list[float] = []
+    facts: list[dict[str, Any]] = []
+    problems: list[tuple[str, RowError]] = []
     for lot in lots:
-        read = [one for _, one in lot.batch.read(taxonomy)]
-        records = [one for one in read if isinstance(one, LabelledMessage)]
-        reading.records.extend(records)
-        reading.problems.extend((lot.batch.name, one) for one in read if isinstance(one, RowError))
-        reading.facts.append(lot.facts(len(records)))
-        counts.extend([lot.weight] * len(records))
-    return Reading(reading.records, np.asarray(counts, np.float32), reading.facts, reading.problems)
+        good, bad = told_apart(lot.batch.read(taxonomy))
+        records.extend(good)
+        counts.extend([lot.weight] * len(good))
+        facts.append(lot.facts(len(good)))
+        problems.extend((lot.batch.name, one) for one in bad)
+    return Reading(records, np.asarray(counts, np.float32), facts, problems)
 
 
 def judge_for(taxonomy: Taxonomy, base: str | None) -> Identifier | None:

@@ -174,10 +174,7 @@ def _fit_by_landmarks(
     weights: Floats,
     progress: Callable[[], None] | None,
 ) -> Fit:
-    chosen = np.random.default_rng(N_LANDMARKS).choice(
-        inputs.n_rows, min(N_LANDMARKS, inputs.n_rows), replace=False
-    )
-    landmarks = inputs.take(np.sort(chosen))
+    landmarks = inputs.take(landmark_rows(inputs.n_rows, N_LANDMARKS))
     whitening = whitened(landmarks.near(landmarks))
     near = np.empty((inputs.n_rows, whitening.shape[1]), np.float32)
     for start in range(0, inputs.n_rows, _BLOCK):
@@ -185,6 +182,12 @@ def _fit_by_landmarks(
         near[block] = inputs.take(block).near(landmarks) @ whitening
     found = fit_primal(near, targets, folds, penalty, weights, progress)
     return Fit(landmarks.weights(whitening @ found.weights), found.bias, found.held_out)
+
+
+def landmark_rows(n_rows: int, n_landmarks: int) -> NDArray[np.int64]:
+    """Numbers of rows that stand for all, at most `n_landmarks`, the same for the same counts."""
+    chosen = np.random.default_rng(n_landmarks).choice(n_rows, min(n_landmarks, n_rows), replace=False)
+    return np.sort(chosen)
 
 
 def whitened(gram: Floats) -> Floats:

@@ -13,7 +13,7 @@ from models.features import FeatureBatch
 from models.topics import SEPARATOR, TopicHead, nearness, owners_of
 from nlp.records import LabelledMessage
 from training.checkpoints import Arrays, Checkpoints
-from training.solver import Fit, fit_kernel, fit_primal, whitened
+from training.solver import Fit, fit_kernel, fit_primal, landmark_rows, whitened
 
 Floats = NDArray[np.float32]
 
@@ -141,8 +141,7 @@ def _by_landmarks(
     config: TopicConfig,
     progress: Callable[[], None] | None,
 ) -> _Learned:
-    chosen = np.random.default_rng(config.n_landmarks).choice(len(vectors), config.n_landmarks, replace=False)
-    landmarks = vectors[np.sort(chosen)]
+    landmarks = vectors[landmark_rows(len(vectors), config.n_landmarks)]
     whitening = whitened(nearness(landmarks, landmarks, config.gamma)) * np.float32(
         np.sqrt(config.kernel_scale)
     )

@@ -13,17 +13,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from evaluation.ledger import Ledger
+from evaluation.ledger import DEFAULT_LEDGER, Ledger
+from evaluation.options import LedgerUrl
 from evaluation.performance import measure
 from models.artifact import Artifact, read_artifact, write_artifact
 from models.identifier import Identifier, Knowledge, load_encoder
 from models.reference import resolve
 from nlp.paths import dataset_path
 from nlp.records import LabelledMessage
-from nlp.tables import RowError
 from nlp.taxonomy import Taxonomy
 from training.backbone import BackboneConfig, prepare_backbone
-from training.batches import read_batch
+from training.batches import read_batch, test_records
 from training.environment import environment
 from training.report_page import CurvePoint, report_page
 from training.retraining import (
@@ -49,10 +49,6 @@ console = Console()
 errors = Console(stderr=True)
 
 CURVE_SHARES = (0.125, 0.25, 0.5)
-
-LedgerUrl = Annotated[
-    str, typer.Option("--ledger", envvar="ZHIXU_LEDGER", help="记录库 · ledger URL, for --data ledger")
-]
 
 
 def train(
@@ -99,7 +95,7 @@ def train(
         bool, typer.Option(help="有错误仍训练（将不得晋升）· train all the same; it will not be promoted")
     ] = False,
     strict: Annotated[bool, typer.Option(help="有坏行即停 · stop when a row cannot be used")] = False,
-    ledger: LedgerUrl = "sqlite:///var/zhixu.sqlite",
+    ledger: LedgerUrl = DEFAULT_LEDGER,
 ) -> None:
     """训练模型 · Validate labelled batches, train on them, write an artifact and its report."""
     settings = read_config(config)
@@ -114,14 +110,14 @@ def train(
     labels = Taxonomy.from_bytes(known)
     lexicon, vectors = dataset_path("lexicon.tsv").read_bytes(), load_encoder(read_artifact(resolve(encoder)))
     knowledge = Knowledge.assemble(known, lexicon, vectors)
-    tested = _test_records(test, labels)
+    tested = test_records(read_batch(test), labels, errors) if test else []
     reading = read_lots([*earlier, *lots], labels)
     for name, problem in reading.problems:
         errors.print(f"{name}: {problem}", markup=False, highlight=False)
     if strict and reading.problems:
         raise typer.Exit(1)
     report = _Report(out)
-    before = read_lots(earlier, labels).records
+    before = reading.records[: sum(one["n_records"] for one in reading.facts[: len(earlier)])]
     judge = judge_for(labels, onto) if validate else None
     reports = validate_lots(lots, before, tested, knowledge, Limits(), judge) if validate else []
     report.validations(reports)
@@ -163,18 +159,6 @@ def _taxonomy(told: str | None, crosswalk: Path | None, lots: Sequence[Lot], bas
     if told is None and base is not None:
         return base.files["taxonomy.yaml"]
     return (Path(told) if told else dataset_path("taxonomy.yaml")).read_bytes()
-
-
-def _test_records(reference: str | None, taxonomy: Taxonomy) -> list[LabelledMessage]:
-    if reference is None:
-        return []
-    records = []
-    for _, one in read_batch(reference).read(taxonomy):
-        if isinstance(one, RowError):
-            errors.print(f"{reference}: {one}", markup=False, highlight=False)
-        else:
-            records.append(one)
-    return records
 
 
 def _tested(out: Path, records: list[LabelledMessage]) -> dict[str, Any] | None:

@@ -86,13 +86,14 @@ def _ids(service: Service, caller: HeldKey, kind: str, key: str | None) -> list[
 
 
 def _check_labels(body: FeedbackBody, taxonomy: Taxonomy) -> None:
-    checks: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
-        ("domain", body.domain, taxonomy.domain_ids),
-        *(("secondary", label, taxonomy.need_ids) for label in body.secondary),
-        ("tier", body.tier, taxonomy.tier_ids),
-        ("urgency", body.urgency, taxonomy.urgency_ids),
+    told = (
+        ("domain", body.domain),
+        *(("secondary", label) for label in body.secondary),
+        ("tier", body.tier),
+        ("urgency", body.urgency),
     )
-    for name, label, known in checks:
+    for name, label in told:
+        known = taxonomy.field_ids[name]
         if label is not None and label not in known:
             raise ProblemError(
                 422, "unknown-label", "Unknown label", f"body.{name}: 取其一 · one of {', '.join(known)}"

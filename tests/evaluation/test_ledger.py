@@ -1,41 +1,15 @@
-import os
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import select
 
 from evaluation.ledger import Ledger
 from evaluation.tables import Base, PredictedNeed, Prediction, ProposedMatch
 from matching.records import Match, Matching
 from models.records import Identification, Need
 from nlp.records import PreparedMessage
-
-POSTGRES = os.environ.get("ZHIXU_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'deep' / 'ledger.sqlite'}"
-        return
-    pytest.importorskip("psycopg", reason="needs psycopg to reach a PostgreSQL server")
-    engine = create_engine(POSTGRES, connect_args={"connect_timeout": 3})
-    schema = f"t{uuid.uuid4().hex}"
-    try:
-        with engine.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-    except OperationalError:
-        pytest.skip("needs a PostgreSQL server; name one in ZHIXU_TEST_POSTGRES")
-    yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 def identification(message_id: str, words: str = "停水两天了") -> Identification:

@@ -1,15 +1,10 @@
 """Laws of the time bank: never below zero, never twice, whoever else is writing."""
 
-import os
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 
 from evaluation.gaps import gaps, idle_resources
 from evaluation.ledger import Ledger
@@ -26,30 +21,12 @@ from matching.records import Match, Matching, Resource
 from models.records import Identification, Need
 from nlp.records import PreparedMessage
 
-POSTGRES = os.environ.get("ZHIXU_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "sqlite":
-        book = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-        yield book
-        book.close()
-        return
-    pytest.importorskip("psycopg", reason="needs psycopg to reach a PostgreSQL server")
-    engine = create_engine(POSTGRES, connect_args={"connect_timeout": 3})
-    schema = f"t{uuid.uuid4().hex}"
-    try:
-        with engine.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-    except OperationalError:
-        pytest.skip("needs a PostgreSQL server; name one in ZHIXU_TEST_POSTGRES")
-    book = Ledger(f"{POSTGRES}?options=-csearch_path%3D{schema}")
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    book = Ledger(url)
     yield book
     book.close()
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 def answered(message_id: str, district: str | None = "南桥区", domain: str = "housing") -> Identification:

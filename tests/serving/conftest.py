@@ -1,13 +1,9 @@
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 
 from evaluation.ledger import Ledger
 from matching.catalogue import Catalogue
@@ -16,7 +12,6 @@ from models.identifier import Identifier
 from serving.app import create_app
 from serving.settings import Settings
 
-POSTGRES = os.environ.get("ZHIXU_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 TEXT = "我家老人八十多了一个人住，停水两天了没人管"
 BODY = {"source": "hotline", "district": "南桥区", "text": TEXT}
 
@@ -33,25 +28,6 @@ def catalogue(identifier: Identifier) -> Catalogue:
     found, problems = Catalogue.load(identifier.taxonomy)
     assert not problems
     return found
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-        return
-    pytest.importorskip("psycopg", reason="needs psycopg to reach a PostgreSQL server")
-    engine = create_engine(POSTGRES, connect_args={"connect_timeout": 3})
-    schema = f"t{uuid.uuid4().hex}"
-    try:
-        with engine.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-    except OperationalError:
-        pytest.skip("needs a PostgreSQL server; name one in ZHIXU_TEST_POSTGRES")
-    yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Audits, counts by week and sessions of the pages; indexes for the review queue and for audited cases."""
+"""Audits and counts by week; indexes for the review queue and for audited cases."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,16 +42,6 @@ def upgrade() -> None:
         sa.Column("offset_minutes", sa.Integer, nullable=False),
         sa.Column("predictions", sa.Integer, nullable=False),
     )
-    op.create_table(
-        "page_sessions",
-        sa.Column("token_hash", sa.String(64), primary_key=True),
-        sa.Column("key_id", sa.String(100), nullable=False),
-        sa.Column("name", sa.String(100), nullable=False),
-        sa.Column("roles", sa.Text, nullable=False),
-        sa.Column("expires_at", MOMENT, nullable=False),
-    )
-    op.create_index("ix_page_sessions_key_id", "page_sessions", ["key_id"])
-    op.create_index("ix_page_sessions_expires_at", "page_sessions", ["expires_at"])
     op.create_index("ix_audit_cases_prediction_id", "audit_cases", ["prediction_id"])
     op.create_index("ix_predictions_review", "predictions", ["review", "answered_at"])
 
@@ -60,5 +50,5 @@ def downgrade() -> None:
     """Drop them; settled labels stay, for they stand among the labels."""
     op.drop_index("ix_predictions_review", "predictions")
     op.drop_index("ix_audit_cases_prediction_id", "audit_cases")
-    for name in ("page_sessions", "counted_weeks", "weekly_counts", "audits"):
+    for name in ("counted_weeks", "weekly_counts", "audits"):
         op.drop_table(name)
