@@ -29,17 +29,6 @@ _QUESTIONS = {
 }
 
 
-def build() -> typer.Typer:
-    """The `audit` group."""
-    group = typer.Typer(help="抽样审核 · audits: draw, judge, settle, trace", no_args_is_help=True)
-    group.command("draw")(draw)
-    group.command("import")(import_sheets)
-    group.command("settle")(settle)
-    group.command("list")(list_audits)
-    group.command("trail")(trail)
-    return group
-
-
 def draw(
     precision: Annotated[
         float, typer.Option(help="领域准确率 95% 区间的半宽 · wanted half width of the 95% interval")

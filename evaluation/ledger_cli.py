@@ -32,11 +32,6 @@ Resident = Annotated[
 ]
 _SECRET = Path("var/secret.key")
 
-keys = typer.Typer(help="密钥 · keys to the service", no_args_is_help=True)
-ledger = typer.Typer(
-    help="记录库 · the ledger: migrations, retention, residents' rights", no_args_is_help=True
-)
-
 
 def to_span(text: str) -> timedelta:
     """A span such as 36h, 365d or 52w. Raises ValueError for anything else."""
@@ -46,7 +41,6 @@ def to_span(text: str) -> timedelta:
     return timedelta(hours=int(found[1]) * _HOURS[found[2]])
 
 
-@keys.command("create")
 def create(
     owner: Annotated[str, typer.Argument(help="持有者 · whose key, such as the platform's name")],
     scope: Annotated[list[str], typer.Option(help=f"权限，可多次 · {', '.join(SCOPES)}")],
@@ -58,7 +52,6 @@ def create(
     typer.echo(create_key(Ledger(url), owner, scope, ends))
 
 
-@keys.command("list")
 def show(url: LedgerUrl = DEFAULT_LEDGER) -> None:
     """列出密钥 · All keys; never their secrets."""
     table = Table("编号 Id", "持有者 Owner", "权限 Scopes", "建于 Created", "到期 Expires", "状态 State")
@@ -72,14 +65,12 @@ def show(url: LedgerUrl = DEFAULT_LEDGER) -> None:
     console.print(table)
 
 
-@keys.command("revoke")
 def revoke(key_id: KeyId, url: LedgerUrl = DEFAULT_LEDGER) -> None:
     """吊销密钥，即刻生效 · Revoke a key; running services follow within seconds."""
     revoke_key(Ledger(url), key_id)
     typer.echo(f"已吊销 · revoked {key_id}")
 
 
-@keys.command("rotate")
 def rotate(
     key_id: KeyId,
     overlap: Annotated[str, typer.Option(help="旧密钥还可用多久 · how long the old one still works")] = "24h",
@@ -89,7 +80,6 @@ def rotate(
     typer.echo(rotate_key(Ledger(url), key_id, to_span(overlap)))
 
 
-@ledger.command("migrate")
 def migrate(
     revision: Annotated[str, typer.Option(help="版本，head 为最新 · revision; head is the newest")] = "head",
     url: LedgerUrl = DEFAULT_LEDGER,
@@ -99,7 +89,6 @@ def migrate(
     typer.echo(f"ok: {revision}")
 
 
-@ledger.command("retain")
 def retain_only(
     older_than: Annotated[str, typer.Option(help="早于多久的删除，如 365d · delete what is older")],
     source: Annotated[str | None, typer.Option(help="只限此来源 · of one source only")] = None,
@@ -110,7 +99,6 @@ def retain_only(
     typer.echo(f"已删除 · deleted {count}")
 
 
-@ledger.command("export")
 def export(
     resident: Resident,
     out: Annotated[Path, typer.Option("-o", "--out", help="输出 JSON · output")],
@@ -124,7 +112,6 @@ def export(
     typer.echo(f"{len(records)} -> {out}")
 
 
-@ledger.command("delete")
 def delete(
     resident: Resident,
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 · do not ask")] = False,

@@ -22,16 +22,6 @@ Formats = Annotated[str, typer.Option("--format", help="html,xlsx,csv,png")]
 LanguageName = Annotated[str, typer.Option("--language", help="zh 或 en")]
 
 
-def build() -> typer.Typer:
-    """The `report` group."""
-    group = typer.Typer(help="报告 · accuracy, needs, drift, emerging topics", no_args_is_help=True)
-    group.command("accuracy")(accuracy)
-    group.command("needs")(needs)
-    group.command("drift")(drift)
-    group.command("emerging")(emerging)
-    return group
-
-
 def accuracy(
     first: First = None,
     last: Last = None,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
 from matching.records import Match, Matching, Resource
 
@@ -72,6 +71,8 @@ def _optimum(
     """Numbers of the arcs that carry flow."""
     if not arcs:
         return []
+    from scipy import optimize  # slow to import
+
     rows = np.asarray([row for row, _ in arcs])
     scores = np.asarray([match.score for _, match in arcs])
     limited = sorted({m.resource_id for _, m in arcs if left[m.resource_id] is not None})
@@ -83,7 +84,7 @@ def _optimum(
     matrix = sparse.csr_matrix((np.ones(len(columns)), (constraints, columns)), shape=shape)
     most = np.concatenate([np.ones(len(pressing)), [float(left[name] or 0) for name in limited]])
     worth = _SERVED * (1 + pressing[rows]) + scores
-    found = linprog(-worth, A_ub=matrix, b_ub=most, bounds=(0, 1), method="highs-ds")
+    found = optimize.linprog(-worth, A_ub=matrix, b_ub=most, bounds=(0, 1), method="highs-ds")
     if found.x is None:
         raise RuntimeError(f"the solver found no assignment: {found.message}")
     chosen: list[int] = np.flatnonzero(found.x > 0.5).tolist()
